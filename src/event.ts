@@ -1,0 +1,306 @@
+/** The Falco event: parsed once, frozen. The only place that knows Falco's JSON. */
+import { YarakError } from './errors.ts'
+
+/** Severities as Falco spells them, most severe first. */
+export const PRIORITIES = [
+  'Emergency',
+  'Alert',
+  'Critical',
+  'Error',
+  'Warning',
+  'Notice',
+  'Informational',
+  'Debug',
+] as const
+
+export type Priority = (typeof PRIORITIES)[number]
+
+/** 7 for Emergency down to 0 for Debug: greater is more severe. */
+export const severity = (priority: Priority): number => PRIORITIES.length - 1 - PRIORITIES.indexOf(priority)
+
+const SPELLINGS: ReadonlyMap<string, Priority> = new Map([
+  ...PRIORITIES.map((name) => [name.toLowerCase(), name] as const),
+  ['info', 'Informational'],
+  ['information', 'Informational'],
+  ['warn', 'Warning'],
+  ['err', 'Error'],
+  ['crit', 'Critical'],
+  ['emerg', 'Emergency'],
+])
+
+/** The priority that a text names, in any spelling Falco or its companions emit; undefined when it names none. */
+export const parsePriority = (text: string): Priority | undefined => SPELLINGS.get(text.toLowerCase())
+
+/** What a field can hold. Integers beyond 2^53 are bigints, so that no digit is lost. */
+export type FieldValue =
+  string | number | bigint | boolean | null | readonly FieldValue[] | { readonly [name: string]: FieldValue }
+
+/** A Falco alert. Frozen; shared by every rule, action and output. */
+export interface FalcoEvent {
+  /** Given by the gateway: stable for replayable inputs, else a UUIDv7. */
+  readonly id: string
+  /** The sender's, as Falcosidekick writes it. */
+  readonly uuid?: string
+  readonly rule: string
+  readonly priority: Priority
+  /** RFC 3339 with every digit the sender gave. */
+  readonly time: string
+  readonly output: string
+  /** `syscall` when the sender names none. */
+  readonly source: string
+  readonly hostname?: string
+  readonly tags: readonly string[]
+  /** `output_fields`, with exact integers. */
+  readonly fields: Readonly<Record<string, FieldValue>>
+  /** Members that are not Falco's, kept as they came. */
+  readonly extra: Readonly<Record<string, FieldValue>>
+  /** Which input it came by. */
+  readonly input: string
+  /** How the sender proved who it is; absent: not at all. */
+  readonly authenticated?: string
+  /** One field, with exact integers; undefined when absent. */
+  field(name: string): FieldValue | undefined
+  /** The event as Falco's JSON, members in Falcosidekick's order, every digit kept. */
+  toJSON(): Record<string, unknown>
+}
+
+/** What {@link parseEvent} cannot read from the text. */
+export interface EventOrigin {
+  readonly id: string
+  readonly input: string
+  readonly authenticated?: string | undefined
+}
+
+/**
+ * Reads one Falco alert.
+ * @param raw JSON text, its bytes, or a parsed object (whose numbers are taken as they are)
+ * @throws YarakError `invalid`, naming the member that is wrong
+ */
+export const parseEvent = (raw: unknown, origin: EventOrigin): FalcoEvent => {
+  const text = typeof raw === 'string' ? raw : raw instanceof Uint8Array ? DECODER.decode(raw) : undefined
+  const data = text === undefined ? copied(raw) : parseJson(text)
+  if (typeof data !== 'object' || data === null || Array.isArray(data)) {
+    throw invalid(`an event is a JSON object, not ${kindOf(data)}`)
+  }
+  try {
+    return new ParsedEvent(data as Members, text, origin)
+  } catch (error) {
+    if (error instanceof RangeError) throw invalid('the event is nested too deeply')
+    throw error
+  }
+}
+
+/** A host's object is its own: what we freeze is a copy. */
+const copied = (raw: unknown): unknown => {
+  try {
+    return structuredClone(raw)
+  } catch (cause) {
+    throw new YarakError('invalid', 'an event object may hold only JSON values', { cause, permanent: true })
+  }
+}
+
+const kindOf = (value: unknown): string =>
+  Array.isArray(value) ? 'an array' : value === null ? 'null' : `a ${typeof value}`
+
+type Members = Record<string, FieldValue | undefined>
+
+const DECODER = new TextDecoder()
+
+const invalid = (message: string): YarakError => new YarakError('invalid', message, { permanent: true })
+
+const parseJson = (text: string): unknown => {
+  try {
+    return JSON.parse(text) as unknown
+  } catch (cause) {
+    if (FALCO_LINE.test(text)) {
+      throw invalid('this is a text line of Falco, not JSON: set json_output: true in falco.yaml')
+    }
+    throw new YarakError('invalid', 'the event is not valid JSON', { cause, permanent: true })
+  }
+}
+
+/** How Falco starts a line of text output, in both of its time formats. */
+const FALCO_LINE = new RegExp(
+  String.raw`^\s*(?:\d{2}:\d{2}:\d{2}\.\d{1,9}|\d{4}-\d{2}-\d{2}T[\d:.]+(?:Z|[+-]\d{2}:?\d{2})): (?:${PRIORITIES.join('|')}|Info) `,
+  'i',
+)
+
+/** JSON.parse that keeps integers beyond 2^53 as bigints, from the digits in the text. */
+const parseExact = (text: string): unknown =>
+  JSON.parse(text, ((_key: string, value: unknown, context?: { source?: string }) =>
+    typeof value === 'number' && isUnsafe(value) && context?.source && /^-?\d+$/.test(context.source)
+      ? BigInt(context.source)
+      : value) as (key: string, value: unknown) => unknown) as unknown
+
+const isUnsafe = (value: number): boolean => Number.isInteger(value) && !Number.isSafeInteger(value)
+
+const hasUnsafe = (value: unknown): boolean =>
+  typeof value === 'number'
+    ? isUnsafe(value)
+    : typeof value === 'object' && value !== null && Object.values(value).some(hasUnsafe)
+
+const FALCO_MEMBERS = new Set([
+  'uuid',
+  'output',
+  'message',
+  'priority',
+  'rule',
+  'time',
+  'output_fields',
+  'source',
+  'tags',
+  'hostname',
+])
+
+class ParsedEvent implements FalcoEvent {
+  readonly id: string
+  readonly input: string
+  declare readonly authenticated?: string
+  declare readonly uuid?: string
+  declare readonly hostname?: string
+  readonly rule: string
+  readonly priority: Priority
+  readonly time: string
+  readonly output: string
+  readonly source: string
+  readonly tags: readonly string[]
+  readonly #plain: Members
+  readonly #text: string | undefined
+  #exact: Members | undefined
+
+  constructor(data: Members, text: string | undefined, origin: EventOrigin) {
+    this.id = origin.id
+    this.input = origin.input
+    if (origin.authenticated !== undefined) this.authenticated = origin.authenticated
+    this.rule = requiredText(data, 'rule')
+    this.priority = priorityOf(data)
+    this.time = timeOf(data)
+    this.source = optionalText(data, 'source') || 'syscall'
+    this.tags = tagsOf(data)
+    const hostname = optionalText(data, 'hostname')
+    if (hostname) this.hostname = hostname
+    const uuid = optionalText(data, 'uuid')
+    if (uuid) this.uuid = uuid
+    const fields = data.output_fields ?? {}
+    if (typeof fields !== 'object' || Array.isArray(fields)) throw invalid(`output_fields must be an object`)
+    this.#plain = data
+    this.#text = text
+    this.output =
+      optionalText(data, 'output') || optionalText(data, 'message') || composed(this.rule, fields as Members)
+    deepFreeze(data)
+    Object.freeze(this)
+  }
+
+  get fields(): Readonly<Record<string, FieldValue>> {
+    return (this.#members().output_fields ?? NOTHING) as Readonly<Record<string, FieldValue>>
+  }
+
+  get extra(): Readonly<Record<string, FieldValue>> {
+    const known = Object.entries(this.#members()).filter(([name]) => !FALCO_MEMBERS.has(name))
+    return Object.freeze(Object.fromEntries(known)) as Readonly<Record<string, FieldValue>>
+  }
+
+  field(name: string): FieldValue | undefined {
+    const fields = this.#plain.output_fields as Members | null | undefined
+    if (fields == null || !Object.hasOwn(fields, name)) return undefined
+    const value = fields[name]
+    return hasUnsafe(value) ? this.fields[name] : value
+  }
+
+  toJSON(): Record<string, unknown> {
+    return {
+      ...(this.uuid && { uuid: this.uuid }),
+      output: this.output,
+      priority: this.priority,
+      rule: this.rule,
+      time: this.time,
+      output_fields: this.fields,
+      source: this.source,
+      ...(this.tags.length > 0 && { tags: this.tags }),
+      ...(this.hostname && { hostname: this.hostname }),
+      ...this.extra,
+    }
+  }
+
+  /** The exact members, parsed a second time only when an integer lost digits the first time. */
+  #members(): Members {
+    if (this.#exact) return this.#exact
+    const exact = this.#text !== undefined && hasUnsafe(this.#plain) ? parseExact(this.#text) : this.#plain
+    if (exact !== this.#plain) deepFreeze(exact)
+    return (this.#exact = exact as Members)
+  }
+}
+
+const NOTHING: Members = Object.freeze({})
+
+const requiredText = (data: Members, name: string): string => {
+  const text = optionalText(data, name)
+  if (!text) throw invalid(`${name} is ${data[name] === undefined ? 'missing' : 'empty'}`)
+  return text
+}
+
+const optionalText = (data: Members, name: string): string => {
+  const value = data[name]
+  if (value === undefined || value === null) return ''
+  if (typeof value !== 'string') throw invalid(`${name} must be a string, not ${kindOf(value)}`)
+  return value
+}
+
+const priorityOf = (data: Members): Priority => {
+  const text = requiredText(data, 'priority')
+  const priority = parsePriority(text)
+  if (!priority) throw invalid(`priority ${JSON.stringify(text.slice(0, 40))} is not one of ${PRIORITIES.join(', ')}`)
+  return priority
+}
+
+/** RFC 3339, where the offset may also be written without a colon, as strftime does. */
+const TIME = /^(\d{4}-\d{2}-\d{2})[T ](\d{2}:\d{2}:\d{2})(\.\d{1,18})?(Z|[+-]\d{2}:?\d{2})$/i
+
+const timeOf = (data: Members): string => {
+  const text = requiredText(data, 'time')
+  const match = TIME.exec(text)
+  const offset = match?.[4] ?? ''
+  const time =
+    match &&
+    `${match[1]}T${match[2]}${match[3] ?? ''}${offset.length === 5 ? `${offset.slice(0, 3)}:${offset.slice(3)}` : offset.toUpperCase()}`
+  if (!time || Number.isNaN(Date.parse(`${match[1]}T${match[2]}Z`))) {
+    throw invalid(`time ${JSON.stringify(text.slice(0, 40))} is not RFC 3339, e.g. 2026-01-31T12:00:00.123456789Z`)
+  }
+  return time
+}
+
+const tagsOf = (data: Members): readonly string[] => {
+  const tags = data.tags ?? []
+  if (!Array.isArray(tags)) throw invalid(`tags must be an array of strings`)
+  const wrong = tags.findIndex((tag) => typeof tag !== 'string')
+  if (wrong >= 0) throw invalid(`tags[${wrong}] must be a string`)
+  return tags as readonly string[]
+}
+
+/** What Falco would have said with `json_include_output_property`: the rule, and the fields that have a value. */
+const composed = (rule: string, fields: Members): string => {
+  const parts = Object.entries(fields).flatMap(([name, value]) => (value === null ? [] : [`${name}=${textOf(value)}`]))
+  return parts.length > 0 ? `${rule} (${parts.join(' ')})` : rule
+}
+
+/** A field as text, for messages: strings as they are, the rest as JSON. */
+export const textOf = (value: FieldValue | undefined): string =>
+  typeof value === 'string'
+    ? value
+    : value === undefined || value === null
+      ? ''
+      : typeof value === 'object'
+        ? toJson(value)
+        : String(value)
+
+const deepFreeze = (value: unknown): void => {
+  if (typeof value !== 'object' || value === null || Object.isFrozen(value)) return
+  Object.freeze(value)
+  for (const inner of Object.values(value)) if (typeof inner === 'object') deepFreeze(inner)
+}
+
+const rawJson = (JSON as unknown as { rawJSON(text: string): unknown }).rawJSON
+
+/** JSON.stringify that writes bigints as the numbers they are. */
+export const toJson = (value: unknown, indent?: number): string =>
+  JSON.stringify(value, (_key, inner: unknown) => (typeof inner === 'bigint' ? rawJson(String(inner)) : inner), indent)

@@ -1,0 +1,187 @@
+/** One outbound HTTP request: a pool per destination, traced, with the status turned into an error that says what to do. */
+import { readFileSync } from 'node:fs'
+import { Readable } from 'node:stream'
+import { type Dispatcher, Pool } from 'undici'
+import { messageOf, YarakError } from './errors.ts'
+import { toJson } from './event.ts'
+import type { CallContext, ClientSpan } from './plugin.ts'
+
+/** TLS of a destination. Files are read when the first connection is made. */
+export interface TlsOptions {
+  readonly caFile?: string | undefined
+  readonly certFile?: string | undefined
+  readonly keyFile?: string | undefined
+  /** Check the server's certificate. Default true. */
+  readonly verify?: boolean | undefined
+}
+
+export interface HttpRequest {
+  /** Default `POST`. */
+  readonly method?: string
+  readonly url: string
+  /** The path with its variable and secret parts as `{name}`, for the span. Default: no path is told. */
+  readonly template?: string
+  readonly headers?: Readonly<Record<string, string | undefined>>
+  /** An object is sent as JSON, with every digit of large integers. */
+  readonly body?: string | Uint8Array | Readable | object
+  /** Milliseconds for the whole exchange. Default 10 s. */
+  readonly timeout?: number
+  readonly tls?: TlsOptions
+}
+
+export interface HttpResponse {
+  readonly status: number
+  readonly headers: Readonly<Record<string, string | string[] | undefined>>
+  /** The first 1 MiB of the body. */
+  readonly body: string
+}
+
+/**
+ * Sends one request.
+ * @throws YarakError `failed` for a status of 300 and more: permanent for 4xx but 408, 425 and 429, with `Retry-After`;
+ * `timed_out`; `unavailable` when there is no connection
+ */
+export type Http = (request: HttpRequest, signal?: AbortSignal) => Promise<HttpResponse>
+
+export interface HttpClient {
+  /** Binds the client to the caller's span. */
+  bind(call: <T>(span: ClientSpan, fn: (call: CallContext) => Promise<T>) => Promise<T>): Http
+  close(): Promise<void>
+}
+
+const MAX_BODY = 1024 * 1024
+const MAX_POOLS = 256
+const CONNECTIONS = 16
+const TIMEOUT = 10_000
+
+/** @param dispatcher replaces the pools, e.g. by undici's MockAgent in a test */
+export const createHttpClient = (dispatcher?: Dispatcher): HttpClient => {
+  const pools = new Map<string, Pool>()
+  const poolFor = (origin: string, tls?: TlsOptions): Dispatcher => {
+    if (dispatcher) return dispatcher
+    const key = tls ? `${origin} ${JSON.stringify(tls)}` : origin
+    const found = pools.get(key)
+    if (found) return found
+    const pool = new Pool(origin, { connections: CONNECTIONS, ...(tls && { connect: connectOptions(tls) }) })
+    pools.set(key, pool)
+    if (pools.size > MAX_POOLS) retireOldest(pools)
+    return pool
+  }
+  return {
+    bind: (call) => (request, signal) => send(request, signal, poolFor, call),
+    async close() {
+      await Promise.allSettled([...pools.values()].map((pool) => pool.destroy()))
+      pools.clear()
+    },
+  }
+}
+
+const retireOldest = (pools: Map<string, Pool>): void => {
+  const [key, pool] = pools.entries().next().value ?? []
+  if (key === undefined) return
+  pools.delete(key)
+  void pool?.close()
+}
+
+const connectOptions = ({ caFile, certFile, keyFile, verify }: TlsOptions) => ({
+  ...(caFile && { ca: readFileSync(caFile) }),
+  ...(certFile && { cert: readFileSync(certFile) }),
+  ...(keyFile && { key: readFileSync(keyFile) }),
+  ...(verify === false && { rejectUnauthorized: false }),
+})
+
+type Call = <T>(span: ClientSpan, fn: (call: CallContext) => Promise<T>) => Promise<T>
+type PoolFor = (origin: string, tls?: TlsOptions) => Dispatcher
+
+const send = async (request: HttpRequest, signal: AbortSignal | undefined, poolFor: PoolFor, call: Call) => {
+  const url = parseUrl(request.url)
+  const method = request.method ?? 'POST'
+  const timeout = AbortSignal.timeout(request.timeout ?? TIMEOUT)
+  const attributes = {
+    'http.request.method': method,
+    'server.address': url.hostname,
+    ...(url.port && { 'server.port': Number(url.port) }),
+    ...(request.template && { 'url.template': request.template }),
+  }
+  return call({ name: request.template ? `${method} ${request.template}` : method, attributes }, async (context) => {
+    try {
+      const answer = await poolFor(url.origin, request.tls).request({
+        origin: url.origin,
+        path: url.pathname + url.search,
+        method: method,
+        headers: { ...headersOf(request), ...context.headers },
+        body: bodyOf(request.body),
+        signal: signal ? AbortSignal.any([signal, timeout]) : timeout,
+      })
+      context.set('http.response.status_code', answer.statusCode)
+      const body = await readBody(answer.body)
+      if (answer.statusCode >= 300) throw statusError(method, url, answer.statusCode, answer.headers, body)
+      return { status: answer.statusCode, headers: answer.headers, body }
+    } catch (error) {
+      throw explained(error, `${method} ${url.origin}`, timeout, signal)
+    }
+  })
+}
+
+const parseUrl = (text: string): URL => {
+  const url = URL.canParse(text) ? new URL(text) : undefined
+  if (url && (url.protocol === 'http:' || url.protocol === 'https:')) return url
+  throw new YarakError('failed', 'the URL is not an http or https address', { permanent: true, reason: 'bad-url' })
+}
+
+const isPlainObject = (body: HttpRequest['body']): boolean =>
+  typeof body === 'object' && !(body instanceof Uint8Array) && !(body instanceof Readable)
+
+const bodyOf = (body: HttpRequest['body']): string | Uint8Array | Readable | null =>
+  body === undefined ? null : isPlainObject(body) ? toJson(body) : (body as string | Uint8Array | Readable)
+
+const headersOf = ({ headers, body }: HttpRequest): Record<string, string> => {
+  const all: Record<string, string> = { 'user-agent': 'yarak' }
+  if (isPlainObject(body)) all['content-type'] = 'application/json; charset=utf-8'
+  for (const [name, value] of Object.entries(headers ?? {})) if (value !== undefined) all[name.toLowerCase()] = value
+  return all
+}
+
+const readBody = async (body: AsyncIterable<Uint8Array>): Promise<string> => {
+  const chunks: Uint8Array[] = []
+  let size = 0
+  for await (const chunk of body) {
+    if (size < MAX_BODY) chunks.push(chunk.subarray(0, MAX_BODY - size))
+    size += chunk.length
+  }
+  return Buffer.concat(chunks).toString('utf8')
+}
+
+const TRY_AGAIN = new Set([408, 425, 429])
+
+type AnswerHeaders = Readonly<Record<string, string | string[] | undefined>>
+
+const statusError = (method: string, url: URL, status: number, headers: AnswerHeaders, body: string): YarakError => {
+  const excerpt = body.trim().replaceAll(/\s+/g, ' ').slice(0, 200)
+  const retryAfter = parseRetryAfter(headers['retry-after'])
+  return new YarakError('failed', `${method} ${url.origin} answered ${status}${excerpt ? `: ${excerpt}` : ''}`, {
+    permanent: status < 500 && !TRY_AGAIN.has(status),
+    ...(retryAfter !== undefined && { retryAfter }),
+    reason: String(status),
+  })
+}
+
+/** Milliseconds of a `Retry-After` header: seconds or an HTTP date (RFC 9110, 10.2.3). */
+export const parseRetryAfter = (header: string | string[] | undefined): number | undefined => {
+  const text = Array.isArray(header) ? header[0] : header
+  if (!text) return undefined
+  if (/^\d+$/.test(text)) return Number(text) * 1_000
+  const at = Date.parse(text)
+  return Number.isNaN(at) ? undefined : Math.max(0, at - Date.now())
+}
+
+const explained = (error: unknown, what: string, timeout: AbortSignal, signal?: AbortSignal): unknown => {
+  if (error instanceof YarakError) return error
+  if (signal?.aborted) return new YarakError('interrupted', `${what} was cut short`, { cause: signal.reason })
+  if (timeout.aborted) return new YarakError('timed_out', `${what} did not answer in time`, { reason: 'timeout' })
+  const { code } = error as { code?: string }
+  return new YarakError('unavailable', `${what}: ${messageOf(error)}`, {
+    cause: error,
+    ...(code && { reason: code.toLowerCase() }),
+  })
+}

@@ -1,0 +1,379 @@
+/**
+ * All that the author of an input, an action or an output imports.
+ *
+ * One word per thing: an **input** brings events, a **rule** selects them, its **chain** of **steps** runs **actions**
+ * on the event's **target**; a **guard** may refuse; each step gives a **result** and maybe **artifacts**; the whole is
+ * a **response** with a **report**; an **output** is told of events and reports, each as a **notice**.
+ */
+import type { Hono } from 'hono'
+import type { z } from 'zod'
+import { YarakError } from './errors.ts'
+import type { FalcoEvent } from './event.ts'
+import type { Http, HttpRequest } from './http.ts'
+import { checkSettings } from './settings.ts'
+import type { Target } from './target.ts'
+
+export { z } from 'zod'
+export { YarakError, messageOf, type ErrorOptions, type FailedItem } from './errors.ts'
+export { type FalcoEvent, type FieldValue, type Priority, PRIORITIES, severity, toJson } from './event.ts'
+export type { Http, HttpRequest, HttpResponse } from './http.ts'
+export type { Target } from './target.ts'
+export { duration, secret, size } from './settings.ts'
+export { message, type Message } from './message.ts'
+
+/** What every kind of plugin declares. */
+export interface Spec<S extends z.ZodType = z.ZodType> {
+  /** The name in files, logs, spans and metrics, e.g. `slack` or `kubernetes:terminate`. */
+  readonly type: string
+  /** One sentence, shown by `yarak list` and on the docs page. */
+  readonly summary: string
+  /** The settings. Defaults, descriptions and secrets are declared here and nowhere else. */
+  readonly config: S
+  /** More for the docs page: Markdown, what it needs, what it does not do. */
+  readonly notes?: string
+}
+
+/** A plugin with its checked settings, as a declaration called like a function gives it. */
+export interface Use<P extends Spec = Spec> {
+  /** `type` or `type/label`: the same in YAML, logs, spans and metrics. */
+  readonly id: string
+  readonly plugin: P
+  /** Checked; for actions still with its templates. */
+  readonly config: unknown
+}
+
+/** A declaration that is also a function: `slack({ webhookUrl }, 'secops')` is a checked, typed {@link Use}. */
+export type Declared<P extends Spec, I> = P & ((config: I, label?: string) => Use<P>)
+
+/** One line of a structured log. */
+export type LogFields = Record<string, unknown>
+export interface Log {
+  debug(message: string, fields?: LogFields): void
+  info(message: string, fields?: LogFields): void
+  warn(message: string, fields?: LogFields): void
+  error(message: string, fields?: LogFields): void
+}
+
+/** A small durable memory for one plugin, e.g. read offsets. Values are JSON. */
+export interface State {
+  get(key: string): Promise<unknown>
+  /** Resolves when the value is durable. */
+  set(key: string, value: unknown): Promise<void>
+}
+
+/** An outbound call, for its CLIENT span. */
+export interface ClientSpan {
+  /** `<METHOD> <template>` or `<operation> <destination>`; low cardinality. */
+  readonly name: string
+  readonly kind?: 'client' | 'producer'
+  readonly attributes?: Readonly<Record<string, string | number | boolean>>
+}
+
+/** What {@link Io.call} hands to the callback. */
+export interface CallContext {
+  /** W3C trace context headers to send along. Empty when nothing is traced. */
+  readonly headers: Readonly<Record<string, string>>
+  /** Adds an attribute known only after the answer, e.g. the status code. */
+  set(name: string, value: string | number | boolean): void
+}
+
+/** What the engine gives to every plugin. */
+export interface Io {
+  /** The id of this use of the plugin. */
+  readonly id: string
+  readonly log: Log
+  /** One outbound HTTP request: pooled, traced, TLS and proxy as configured. */
+  readonly http: Http
+  /** The environment the host chose to pass; never written to. */
+  readonly env: Readonly<Record<string, string | undefined>>
+  /** Where plugins may keep files. Default `./.yarak`. */
+  readonly dataDir: string
+  readonly state: State
+  /** A shared client, opened on first use and closed after the last. */
+  use<T, S extends z.ZodType>(resource: Resource<T, S>): Promise<T>
+  /** Runs `fn` inside a client span; the span gets the outcome. */
+  call<T>(span: ClientSpan, fn: (call: CallContext) => Promise<T>): Promise<T>
+}
+
+// ── inputs ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+/** How and from where an event came. */
+export interface EmitOptions {
+  /** Where in the source, e.g. `alerts/3/1042`: with a replayable input it makes the event's id stable. */
+  position?: string
+  /** `traceparent`, `tracestate`, `baggage` of the sender. */
+  headers?: Readonly<Record<string, string | undefined>>
+  /** Gives up waiting for room. */
+  signal?: AbortSignal
+  /** The reception's span, when the input knows better than `receive <id>`. */
+  span?: ReceptionSpan
+  /** How the sender proved who it is, e.g. `bearer`, `mtls`, `loopback`. Absent: not at all. */
+  authenticated?: string
+}
+
+/** Name, kind and attributes of the span of an event's reception. */
+export interface ReceptionSpan {
+  readonly name: string
+  readonly kind: 'server' | 'consumer' | 'internal'
+  readonly attributes?: Readonly<Record<string, string | number | boolean>>
+}
+
+/** What `emit` gives once the event is accepted. */
+export interface Receipt {
+  /** The event's id. */
+  readonly id: string
+  /** Resolves when every response and notice of the event is settled. Never rejects. */
+  readonly done: Promise<readonly Report[]>
+}
+
+/**
+ * Hands one event to the gateway: JSON text, bytes or a parsed object. Awaited, the event is accepted.
+ * Rejects with `invalid`, `unauthorized`, `too_large`, `overloaded` or `closing`.
+ */
+export type Emit = (raw: unknown, options?: EmitOptions) => Promise<Receipt>
+
+/** {@link Io} of an input. */
+export interface InputIo extends Io {
+  readonly emit: Emit
+  /** Aborted when the gateway stops: `run` then returns. */
+  readonly signal: AbortSignal
+  /** Counts something that came but was not an event, e.g. `skipped`, by reason. */
+  count(what: 'skipped' | 'rejected', reason: string): void
+}
+
+/** Brings events in. Declares `routes` (push), or `run` (pull), or both. */
+export interface Input<S extends z.ZodType = z.ZodType> extends Spec<S> {
+  /** The source redelivers an event until it is settled (Kafka, a file): the gateway need not keep it. */
+  readonly replayable: boolean
+  /** Push: routes mounted into `gateway.app` when the gateway is made. */
+  routes?(config: z.output<S>, io: InputIo): Hono
+  /** Pull: ends when the source ends or the signal fires; a rejection is retried with back-off. */
+  run?(config: z.output<S>, io: InputIo): Promise<void>
+}
+
+export const defineInput = <S extends z.ZodType>(spec: Input<S>): Declared<Input<S>, z.input<S>> => declare(spec)
+
+// ── actions ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+/** What an action does to the world. Guards judge everything but `nothing`. */
+export type Change = 'nothing' | 'reversible' | 'destructive'
+
+/** What an event is about, looked up live: guards judge this, so they need to know no vendor. */
+export interface Subject {
+  /** `Pod`, `Node`, `Namespace`, ... */
+  readonly kind: string
+  /** Unique for this thing: serialises responses on it. */
+  readonly key: string
+  readonly namespace?: string
+  readonly name?: string
+  readonly uid?: string
+  readonly labels?: Readonly<Record<string, string>>
+  readonly owners?: readonly { readonly kind: string; readonly name: string; readonly uid?: string }[]
+  readonly node?: string
+  readonly replicas?: { readonly desired: number; readonly ready: number }
+}
+
+/** Turns an event's target into the live thing; `gone` when it is not there any more. */
+export type Resolver = (target: Target, io: Io) => Promise<Subject | undefined>
+
+/** A rule of a Kubernetes Role: what an action needs to be allowed. */
+export interface PolicyRule {
+  readonly apiGroups: readonly string[]
+  readonly resources: readonly string[]
+  readonly verbs: readonly string[]
+  readonly resourceNames?: readonly string[]
+}
+
+/** A file that a step made. */
+export interface Artifact {
+  readonly name: string
+  /** Where it is kept. */
+  readonly url: string
+  readonly size: number
+  readonly sha256: string
+}
+
+/** What a step did. */
+export interface Result {
+  /** One line for people. */
+  readonly summary: string
+  /** What was touched, e.g. `{ pod, namespace }`. */
+  readonly objects?: Readonly<Record<string, string>>
+  /** Text that later steps and messages may use, e.g. a command's output. */
+  readonly output?: string
+  readonly artifacts?: readonly Artifact[]
+}
+
+export type Mode = 'observe' | 'enforce'
+
+/** {@link Io} of one run of an action. */
+export interface Step extends Io {
+  readonly event: FalcoEvent
+  readonly target: Target
+  /** The live target, when the action declares how to resolve it. */
+  readonly subject: Subject | undefined
+  readonly mode: Mode
+  /** Validate only, change nothing: set in observe mode for an action that declares `dryRun`. */
+  readonly dryRun: boolean
+  /** 1 for the first try. */
+  readonly attempt: number
+  /** Aborted at the step's deadline and when the gateway stops. */
+  readonly signal: AbortSignal
+  /** Results of the earlier steps by id. */
+  readonly previous: Readonly<Record<string, StepReport>>
+  readonly response: { readonly id: string; readonly rule: string; readonly traceparent: string | undefined }
+}
+
+/** Does one thing about an event. */
+export interface Action<S extends z.ZodType = z.ZodType> extends Spec<S> {
+  readonly changes: Change | ((params: z.output<S>) => Change)
+  /** How the live target is found. An action that changes something and declares this never runs without a target. */
+  readonly target?: Resolver
+  /** `run` honours `step.dryRun`. Default false: in observe mode a changing step is only simulated. */
+  readonly dryRun?: boolean
+  readonly permissions?: readonly PolicyRule[] | ((params: z.output<S>) => readonly PolicyRule[])
+  /** A short example for the docs page: the `with` of a step. It is checked by the conformance test. */
+  readonly example?: z.input<S>
+  run(params: z.output<S>, step: Step): Promise<Result>
+}
+
+export const defineAction = <S extends z.ZodType>(spec: Action<S>): Declared<Action<S>, Templated<z.input<S>>> =>
+  declare(spec)
+
+/** The same settings, where any leaf may also be a Liquid template. */
+export type Templated<T> = T extends string
+  ? T | string
+  : T extends number | boolean
+    ? T | `${string}{{${string}}}${string}`
+    : T extends readonly (infer E)[]
+      ? readonly Templated<E>[]
+      : T extends object
+        ? { [K in keyof T]: Templated<T[K]> }
+        : T
+
+// ── reports ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+/** How a step or a response ended. A closed list. */
+export type Outcome = 'succeeded' | 'failed' | 'timed_out' | 'refused' | 'skipped' | 'gone' | 'unknown' | 'interrupted'
+
+export interface StepReport {
+  readonly id: string
+  readonly action: string
+  readonly outcome: Outcome
+  readonly summary: string
+  /** The step was not really run: observe mode. */
+  readonly simulated?: boolean
+  readonly objects?: Readonly<Record<string, string>>
+  readonly output?: string
+  readonly artifacts?: readonly Artifact[]
+  readonly error?: { readonly code: string; readonly reason: string; readonly message: string }
+  readonly attempts: number
+  /** Milliseconds. */
+  readonly duration: number
+}
+
+/** What one rule did about one event. */
+export interface Report {
+  /** The response's id: the same for the same event and rule. */
+  readonly id: string
+  readonly event: string
+  readonly rule: string
+  readonly mode: Mode
+  readonly outcome: Outcome
+  readonly steps: readonly StepReport[]
+  readonly target?: string
+  /** RFC 3339, UTC. */
+  readonly startedAt: string
+  /** Milliseconds. */
+  readonly duration: number
+  readonly traceId?: string
+}
+
+// ── outputs ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+/** What an output is told: of an event, or of the report of a response to it. */
+export interface Notice {
+  readonly id: string
+  readonly event: FalcoEvent
+  readonly report?: Report
+  readonly traceparent?: string
+}
+
+/** An open output. */
+export interface Sender {
+  /** Delivers all, or throws; for a batch with `failed` naming those that were not. */
+  send(notices: readonly Notice[], signal: AbortSignal): Promise<void>
+  /** Called once, after the last `send`. */
+  close?(): Promise<void>
+}
+
+/** Settings and what it then sends: shown in the docs, printed by `yarak send --dry-run`, executed by the tests. */
+export interface OutputExample<S extends z.ZodType = z.ZodType> {
+  readonly config: z.input<S>
+  readonly sends?: { readonly method?: string; readonly url: string; readonly body: unknown }
+}
+
+/** Tells the world. Lifecycle: `open`, `send`..., `close`. Queue, retries and filters are the engine's. */
+export interface Output<S extends z.ZodType = z.ZodType> extends Spec<S> {
+  /** How many notices one `send` may take. Default 1. */
+  readonly batch?: number
+  /** The span kind: a queue is a producer. Default `internal`. */
+  readonly kind?: 'producer' | 'internal'
+  readonly example?: OutputExample<S>
+  open(config: z.output<S>, io: Io): Sender | Promise<Sender>
+}
+
+export const defineOutput = <S extends z.ZodType>(spec: Output<S>): Declared<Output<S>, z.input<S>> => declare(spec)
+
+/** An output that is one HTTP request per notice: a pure function from notice and settings to the request. */
+export interface HttpOutput<S extends z.ZodType> extends Omit<Output<S>, 'open' | 'batch' | 'kind'> {
+  request(notice: Notice, config: z.output<S>): HttpRequest | readonly HttpRequest[]
+}
+
+export const defineHttpOutput = <S extends z.ZodType>({
+  request,
+  ...spec
+}: HttpOutput<S>): Declared<Output<S> & { request: HttpOutput<S>['request'] }, z.input<S>> =>
+  declare({
+    ...spec,
+    request,
+    open: (config, io) => ({
+      async send(notices, signal) {
+        for (const notice of notices) for (const one of [request(notice, config)].flat()) await io.http(one, signal)
+      },
+    }),
+  })
+
+// ── resources ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+/** A client that several plugins share, e.g. the connection to a cluster. Set under `resources:`. */
+export interface Resource<T = unknown, S extends z.ZodType = z.ZodType> extends Spec<S> {
+  open(config: z.output<S>, io: Omit<Io, 'use' | 'state'>): Promise<T>
+  close?(value: T): Promise<void>
+}
+
+export const defineResource = <T, S extends z.ZodType>(spec: Resource<T, S>): Declared<Resource<T, S>, z.input<S>> =>
+  declare(spec)
+
+// ── the declaration made callable ───────────────────────────────────────────────────────────────────────────────────
+
+const LABEL = /^[a-z0-9-]+$/
+
+const declare = <P extends Spec, I>(spec: P): Declared<P, I> => {
+  const make = (config: I, label?: string): Use<P> => {
+    if (label !== undefined && !LABEL.test(label)) {
+      throw new YarakError('config', `${spec.type}/${label}: a label is of a-z, 0-9 and -`)
+    }
+    const id = label === undefined ? spec.type : `${spec.type}/${label}`
+    return { id, plugin: declared, config: check(spec, config, id) }
+  }
+  const declared = Object.freeze(Object.assign(make, spec))
+  return declared
+}
+
+const check = (spec: Spec, config: unknown, id: string): unknown => {
+  const isAction = 'changes' in spec
+  const problems = checkSettings(spec.config, config, { templates: isAction })
+  if (problems.length > 0) throw new YarakError('config', problems.map((one) => `${id}: ${one.message}`).join('; '))
+  return isAction ? config : spec.config.parse(config)
+}

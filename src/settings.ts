@@ -1,0 +1,123 @@
+/** Building blocks for settings schemas, and the one function that checks a value against a schema. */
+import { z } from 'zod'
+
+const UNITS = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const
+const DURATION = /^(\d+(?:\.\d+)?)(ms|s|m|h|d)$/
+
+/** Milliseconds of a text such as `500ms`, `30s`, `5m`, `1h`, `1d`; undefined when it is not one. */
+export const parseDuration = (text: string): number | undefined => {
+  const match = DURATION.exec(text.trim())
+  return match ? Number(match[1]) * UNITS[match[2] as keyof typeof UNITS] : undefined
+}
+
+/**
+ * A duration setting: written as `500ms`, `30s`, `5m`, `1h` or `1d`, read as milliseconds.
+ * @example z.strictObject({ timeout: duration().default('30s').describe('...') }) — see {@link durationOr}
+ */
+export const duration = () =>
+  z
+    .string()
+    .regex(DURATION, 'must be a duration such as 500ms, 30s, 5m or 1h')
+    .transform((text) => parseDuration(text) ?? 0)
+
+const SIZES = { B: 1, KiB: 1024, MiB: 1024 ** 2, GiB: 1024 ** 3 } as const
+const SIZE = /^(\d+)\s*(B|KiB|MiB|GiB)?$/
+
+/** A size setting: a number of bytes, or a text such as `64KiB`, `10MiB`; read as bytes. */
+export const size = () =>
+  z.union([
+    z.int().nonnegative(),
+    z
+      .string()
+      .regex(SIZE, 'must be a size such as 512B, 64KiB or 10MiB')
+      .transform((text) => {
+        const match = SIZE.exec(text)
+        return Number(match?.[1]) * SIZES[(match?.[2] ?? 'B') as keyof typeof SIZES]
+      }),
+  ])
+
+/** A text that is never printed: logs, `config print` and `check` show `***`. */
+export const secret = () => z.string().min(1).meta({ secret: true })
+
+/** One thing wrong with a value: where in it, and what. */
+export interface Problem {
+  readonly path: readonly (string | number)[]
+  readonly message: string
+}
+
+/** True for a text that Liquid would change. */
+export const isTemplate = (value: unknown): value is string => typeof value === 'string' && /\{\{|\{%/.test(value)
+
+/**
+ * Everything wrong with `value`, in order. With `templates`, a leaf that is a Liquid template is taken on trust:
+ * what it renders to is checked when it has rendered.
+ */
+export const checkSettings = (schema: z.ZodType, value: unknown, options: { templates?: boolean } = {}): Problem[] => {
+  const parsed = schema.safeParse(value)
+  if (parsed.success) return []
+  const problems = parsed.error.issues.flatMap((issue) => describeIssue(issue, value))
+  if (!options.templates) return problems
+  const trusted = [...templatePaths(value)]
+  return problems.filter(({ path }) => !trusted.some((leaf) => startsWith(leaf, path)))
+}
+
+type Path = readonly (string | number)[]
+
+function* templatePaths(value: unknown, path: Path = []): Generator<Path> {
+  if (isTemplate(value)) yield path
+  else if (typeof value === 'object' && value !== null) {
+    for (const [key, inner] of Object.entries(value)) {
+      yield* templatePaths(inner, [...path, Array.isArray(value) ? Number(key) : key])
+    }
+  }
+}
+
+const startsWith = (path: Path, start: Path): boolean => start.length > 0 && start.every((part, i) => part === path[i])
+
+const pathText = (path: Path): string =>
+  path.map((part, i) => (typeof part === 'number' ? `[${part}]` : i === 0 ? part : `.${part}`)).join('')
+
+const at = (value: unknown, path: Path): unknown =>
+  path.reduce<unknown>((inner, part) => (inner as Record<string | number, unknown> | undefined)?.[part], value)
+
+const typeName = (value: unknown): string =>
+  value === null ? 'null' : Array.isArray(value) ? 'a list' : typeof value === 'object' ? 'a map' : `a ${typeof value}`
+
+/** Says what a zod issue means in the words of a settings file. */
+const describeIssue = (issue: z.core.$ZodIssue, value: unknown): Problem[] => {
+  const path = issue.path.filter((part) => typeof part !== 'symbol')
+  const name = pathText(path)
+  if (issue.code === 'unrecognized_keys') {
+    return issue.keys.map((key) => ({
+      path: [...path, key],
+      message: `${pathText([...path, key])} is not a known setting`,
+    }))
+  }
+  const found = at(value, path)
+  if (issue.code === 'invalid_type' && found === undefined) return [{ path, message: `${name} is required` }]
+  if (issue.code === 'invalid_type') {
+    return [{ path, message: `${name || 'the value'} must be ${article(issue.expected)}, not ${typeName(found)}` }]
+  }
+  if (issue.code === 'invalid_value') {
+    return [
+      {
+        path,
+        message: `${name} must be ${issue.values.length > 1 ? 'one of ' : ''}${issue.values.map(String).join(', ')}`,
+      },
+    ]
+  }
+  if (issue.code === 'invalid_union') return [unionProblem(issue, path, name, found)]
+  const text = issue.message.replace(/^Invalid input: /, '')
+  return [{ path, message: `${name ? `${name}: ` : ''}${text.charAt(0).toLowerCase()}${text.slice(1)}` }]
+}
+
+const unionProblem = (issue: z.core.$ZodIssueInvalidUnion, path: Path, name: string, found: unknown): Problem => {
+  if (found === undefined) return { path, message: `${name} is required` }
+  const choices = issue.errors.flat().map((inner) => inner.message.replace(/^Invalid input: /, ''))
+  return { path, message: `${name ? `${name}: ` : ''}${[...new Set(choices)].join(', or ')}` }
+}
+
+const article = (type: string): string => {
+  const names: Record<string, string> = { object: 'a map', record: 'a map', array: 'a list', int: 'a whole number' }
+  return names[type] ?? `${/^[aeiou]/.test(type) ? 'an' : 'a'} ${type}`
+}

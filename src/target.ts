@@ -1,0 +1,69 @@
+/** What an event is about, read from its fields and their variants. Pure: the live thing is looked up by an action. */
+import type { FalcoEvent } from './event.ts'
+
+/** The target of an event, as far as its fields tell. Names are what the event claims, not yet verified. */
+export interface Target {
+  /** Serialises responses: `pod/<namespace>/<name>`, `container/<id>`, `node/<name>`; undefined: about nothing known. */
+  readonly key: string | undefined
+  readonly namespace?: string
+  readonly pod?: string
+  readonly podUid?: string
+  /** The first 12 characters, without the runtime's prefix. `host` is never a container. */
+  readonly container?: string
+  /** The event is about a process of the node itself. */
+  readonly host?: boolean
+  /** `hostname` of the event; a node's name only if such a node exists. */
+  readonly node?: string
+}
+
+/** The fields that name a thing, most trusted first. */
+const FIELDS = {
+  podUid: ['k8s.pod.uid', 'k8smeta.pod.uid', 'k8s.pod.id'],
+  pod: ['k8s.pod.name', 'k8smeta.pod.name'],
+  namespace: ['k8s.ns.name', 'k8smeta.ns.name'],
+  container: ['container.id', 'container.full_id'],
+} as const
+
+/** `<NA>` and `N/A` are Falco's ways to say that a field has no value. */
+const ABSENT = new Set(['', '<NA>', 'N/A', 'null'])
+
+const text = (event: FalcoEvent, names: readonly string[]): string | undefined => {
+  for (const name of names) {
+    const value = event.field(name)
+    if (typeof value === 'string' && !ABSENT.has(value)) return value
+  }
+  return undefined
+}
+
+/** Resources of the Kubernetes audit log whose target is a pod: the pod itself and its subresources. */
+const isPodAudit = (event: FalcoEvent): boolean => text(event, ['ka.target.resource']) === 'pods'
+
+/**
+ * The target of an event.
+ * @example targetOf(event).key // 'pod/default/web-1'
+ */
+export const targetOf = (event: FalcoEvent): Target => {
+  const audit = isPodAudit(event)
+  const pod = text(event, audit ? [...FIELDS.pod, 'ka.target.pod.name', 'ka.target.name'] : FIELDS.pod)
+  const namespace = text(event, audit ? [...FIELDS.namespace, 'ka.target.namespace'] : FIELDS.namespace)
+  const podUid = text(event, FIELDS.podUid)
+  const claimed = text(event, FIELDS.container)
+  const host = claimed === 'host'
+  const container = claimed && !host ? claimed.replace(/^[a-z-]+:\/\//, '').slice(0, 12) : undefined
+  const node = text(event, ['k8s.node.name', 'k8smeta.node.name']) ?? event.hostname
+  return Object.freeze({
+    key: keyOf({ pod, namespace, container, host, node }),
+    ...(namespace && { namespace }),
+    ...(pod && { pod }),
+    ...(podUid && { podUid }),
+    ...(container && { container }),
+    ...(host && { host }),
+    ...(node && { node }),
+  })
+}
+
+const keyOf = (parts: Record<'pod' | 'namespace' | 'container' | 'node', string | undefined> & { host: boolean }) => {
+  if (parts.pod && parts.namespace) return `pod/${parts.namespace}/${parts.pod}`
+  if (parts.container) return `container/${parts.container}`
+  return parts.host && parts.node ? `node/${parts.node}` : undefined
+}

@@ -1,0 +1,296 @@
+/**
+ * Tracing: the only file that imports OpenTelemetry. The engine uses the API alone, so that an embedding program's own
+ * set-up is used; {@link startTelemetry} starts the SDK and is called by the binary only.
+ */
+import {
+  type Context,
+  context,
+  isSpanContextValid,
+  type Link,
+  propagation,
+  type Span as ApiSpan,
+  SpanKind,
+  SpanStatusCode,
+  trace,
+} from '@opentelemetry/api'
+import type { ReadableSpan, Sampler, SpanExporter } from '@opentelemetry/sdk-trace'
+import { messageOf, reasonOf } from './errors.ts'
+import type { SpanRecord } from './trace-tree.ts'
+
+export type SpanAttributes = Readonly<Record<string, string | number | boolean | readonly string[] | undefined>>
+
+/** An open span, as the engine sees it. */
+export interface Span {
+  /** Undefined when nothing is traced. */
+  readonly traceId: string | undefined
+  /** The W3C header that makes another process's span a child of this one. */
+  readonly traceparent: string | undefined
+  set(attributes: SpanAttributes): void
+  event(name: string, attributes?: SpanAttributes): void
+  /** Marks the span as failed, with `error.type`. */
+  fail(error: unknown): void
+  end(at?: number): void
+  /** Runs `fn` with this span as the active one, so that a host's own instrumentation nests under it. */
+  run<T>(fn: () => T): T
+  /** Trace context headers for an outbound call. */
+  headers(): Record<string, string>
+}
+
+export type Headers = Readonly<Record<string, string | undefined>>
+
+export interface StartOptions {
+  readonly kind?: 'internal' | 'server' | 'client' | 'producer' | 'consumer'
+  /** A span of ours, or the headers of a sender; neither: the active span, else a root. */
+  readonly parent?: Span | undefined
+  readonly from?: Headers | undefined
+  readonly attributes?: SpanAttributes
+  /** Milliseconds since the epoch; default now. */
+  readonly at?: number
+  readonly links?: readonly (Span | string)[]
+}
+
+/** Starts spans. */
+export interface Tracing {
+  start(name: string, options?: StartOptions): Span
+}
+
+const KINDS = {
+  internal: SpanKind.INTERNAL,
+  server: SpanKind.SERVER,
+  client: SpanKind.CLIENT,
+  producer: SpanKind.PRODUCER,
+  consumer: SpanKind.CONSUMER,
+} as const
+
+const CONTEXTS = new WeakMap<Span, Context>()
+
+/** Tracing through whatever OpenTelemetry provider is registered; without one, spans cost next to nothing. */
+export const createTracing = (version: string): Tracing => {
+  const tracer = trace.getTracer('yarak', version)
+  return {
+    start(name, options = {}) {
+      const parent = parentContext(options)
+      const span = tracer.startSpan(
+        name,
+        {
+          kind: KINDS[options.kind ?? 'internal'],
+          ...(options.attributes && { attributes: options.attributes }),
+          ...(options.at !== undefined && { startTime: options.at }),
+          ...(options.links?.length && { links: options.links.flatMap(linkTo) }),
+        },
+        parent,
+      )
+      return wrap(span, trace.setSpan(parent, span))
+    },
+  }
+}
+
+const parentContext = ({ parent, from }: StartOptions): Context =>
+  (parent && CONTEXTS.get(parent)) ?? (from ? propagation.extract(context.active(), from) : context.active())
+
+const TRACEPARENT = /^00-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})$/
+
+const linkTo = (to: Span | string): Link[] => {
+  const match = TRACEPARENT.exec((typeof to === 'string' ? to : to.traceparent) ?? '')
+  return match
+    ? [
+        {
+          context: { traceId: match[1] ?? '', spanId: match[2] ?? '', traceFlags: Number.parseInt(match[3] ?? '', 16) },
+        },
+      ]
+    : []
+}
+
+const wrap = (span: ApiSpan, own: Context): Span => {
+  const id = span.spanContext()
+  const valid = isSpanContextValid(id)
+  const wrapped: Span = {
+    traceId: valid ? id.traceId : undefined,
+    traceparent: valid ? `00-${id.traceId}-${id.spanId}-0${id.traceFlags & 1}` : undefined,
+    set: (attributes) => void span.setAttributes(attributes),
+    event: (name, attributes) => void span.addEvent(name, attributes),
+    fail(error) {
+      span.setStatus({ code: SpanStatusCode.ERROR, message: messageOf(error) })
+      span.setAttribute('error.type', reasonOf(error))
+    },
+    end: (at) => span.end(at),
+    run: (fn) => context.with(own, fn),
+    headers() {
+      const carrier: Record<string, string> = {}
+      propagation.inject(own, carrier)
+      return carrier
+    },
+  }
+  CONTEXTS.set(wrapped, own)
+  return wrapped
+}
+
+// ── the SDK, for the binary ─────────────────────────────────────────────────────────────────────────────────────────
+
+export interface TelemetryOptions {
+  readonly version: string
+  readonly env: Readonly<Record<string, string | undefined>>
+  /** Called once for each finished trace that holds a response, e.g. to print it as a tree. */
+  readonly onTrace?: ((spans: readonly SpanRecord[]) => void) | undefined
+}
+
+export interface Telemetry {
+  /** Exports what is left; waits at most `ms`. */
+  stop(ms: number): Promise<void>
+}
+
+/** True when the standard variables ask for an export. Without one, Yarak is silent. */
+const wantsExport = (env: TelemetryOptions['env']): boolean =>
+  env.OTEL_SDK_DISABLED !== 'true' &&
+  env.OTEL_TRACES_EXPORTER !== 'none' &&
+  Boolean(env.OTEL_EXPORTER_OTLP_ENDPOINT ?? env.OTEL_EXPORTER_OTLP_TRACES_ENDPOINT ?? env.OTEL_TRACES_EXPORTER)
+
+/**
+ * Starts the OpenTelemetry SDK as the standard `OTEL_*` variables say; loads nothing when there is nothing to do.
+ * @see https://opentelemetry.io/docs/specs/otel/configuration/sdk-environment-variables/
+ */
+export const startTelemetry = async (options: TelemetryOptions): Promise<Telemetry> => {
+  const { env, onTrace } = options
+  if (!wantsExport(env) && !onTrace) return { stop: async () => {} }
+  const [{ NodeSDK }, sdkTrace, { resourceFromAttributes, defaultResource }] = await Promise.all([
+    import('@opentelemetry/sdk-node'),
+    loadSdkTrace(),
+    import('@opentelemetry/resources'),
+  ])
+  const exporters = wantsExport(env) ? await exportersOf(env) : []
+  const sdk = new NodeSDK({
+    resource: defaultResource().merge(
+      resourceFromAttributes({ 'service.name': env.OTEL_SERVICE_NAME ?? 'yarak', 'service.version': options.version }),
+    ),
+    sampler: matchedFirst(sdkTrace, samplerOf(sdkTrace, env)),
+    spanProcessors: [
+      ...exporters.map(
+        (exporter) =>
+          new sdkTrace.BatchSpanProcessor({
+            exporter,
+            maxQueueSize: Number(env.OTEL_BSP_MAX_QUEUE_SIZE ?? 65_536),
+            maxExportBatchSize: Number(env.OTEL_BSP_MAX_EXPORT_BATCH_SIZE ?? 2_048),
+            scheduledDelayMillis: Number(env.OTEL_BSP_SCHEDULE_DELAY ?? 1_000),
+          }),
+      ),
+      ...(onTrace ? [collector(onTrace)] : []),
+    ],
+    metricReaders: [],
+    logRecordProcessors: [],
+    instrumentations: [],
+  })
+  sdk.start()
+  return {
+    async stop(ms) {
+      const late = new Promise<void>((done) => setTimeout(done, ms).unref())
+      await Promise.race([sdk.shutdown().catch(() => {}), late])
+    },
+  }
+}
+
+type SdkTrace = Pick<
+  Awaited<ReturnType<typeof loadSdkTrace>>,
+  'AlwaysOffSampler' | 'AlwaysOnSampler' | 'TraceIdRatioBasedSampler' | 'ParentBasedSampler' | 'SamplingDecision'
+>
+
+const loadSdkTrace = () => import('@opentelemetry/sdk-trace')
+
+const exportersOf = async (env: TelemetryOptions['env']): Promise<SpanExporter[]> => {
+  const names = (env.OTEL_TRACES_EXPORTER || 'otlp').split(',').map((name) => name.trim())
+  return Promise.all([
+    ...(names.includes('otlp') ? [otlpExporter(env)] : []),
+    ...(names.includes('console')
+      ? [import('@opentelemetry/sdk-trace').then(({ ConsoleSpanExporter }) => new ConsoleSpanExporter())]
+      : []),
+  ])
+}
+
+const otlpExporter = async (env: TelemetryOptions['env']): Promise<SpanExporter> => {
+  const protocol = env.OTEL_EXPORTER_OTLP_TRACES_PROTOCOL ?? env.OTEL_EXPORTER_OTLP_PROTOCOL
+  if (protocol === 'grpc') return new (await import('@opentelemetry/exporter-trace-otlp-grpc')).OTLPTraceExporter()
+  if (protocol === 'http/json') return new (await import('@opentelemetry/exporter-trace-otlp-http')).OTLPTraceExporter()
+  return new (await import('@opentelemetry/exporter-trace-otlp-proto')).OTLPTraceExporter()
+}
+
+const samplerOf = (sdk: SdkTrace, env: TelemetryOptions['env']): Sampler => {
+  const name = env.OTEL_TRACES_SAMPLER ?? 'parentbased_always_on'
+  const base = name.replace('parentbased_', '')
+  const root =
+    base === 'always_off'
+      ? new sdk.AlwaysOffSampler()
+      : base === 'traceidratio'
+        ? new sdk.TraceIdRatioBasedSampler(Number(env.OTEL_TRACES_SAMPLER_ARG ?? 1))
+        : new sdk.AlwaysOnSampler()
+  return name.startsWith('parentbased_') ? new sdk.ParentBasedSampler({ root }) : root
+}
+
+/** Records every event that a rule matched, also under a parent that was not sampled; the rest as configured. */
+const matchedFirst = ({ SamplingDecision }: SdkTrace, otherwise: Sampler): Sampler => ({
+  shouldSample(parent, traceId, name, kind, attributes, links) {
+    return Number(attributes['yarak.matched'] ?? 0) > 0
+      ? { decision: SamplingDecision.RECORD_AND_SAMPLED }
+      : otherwise.shouldSample(parent, traceId, name, kind, attributes, links)
+  },
+  toString: () => `MatchedFirst{${otherwise.toString()}}`,
+})
+
+/** How long after a trace's last open span we wait for another one, in milliseconds. */
+const QUIET = 60
+/** Traces kept while they are open; beyond it the oldest is let go. */
+const MAX_TRACES = 2_000
+
+interface OpenTrace {
+  open: number
+  spans: SpanRecord[]
+  timer?: NodeJS.Timeout
+}
+
+/** A span processor that hands over whole traces, once nothing of them is open any more. */
+const collector = (onTrace: (spans: readonly SpanRecord[]) => void) => {
+  const traces = new Map<string, OpenTrace>()
+  const flush = (traceId: string): void => {
+    const found = traces.get(traceId)
+    clearTimeout(found?.timer)
+    traces.delete(traceId)
+    if (found?.spans.some(({ name }) => name.startsWith('respond '))) onTrace(found.spans)
+  }
+  return {
+    onStart(span: { spanContext(): { traceId: string } }) {
+      const { traceId } = span.spanContext()
+      const found = traces.get(traceId) ?? { open: 0, spans: [] }
+      clearTimeout(found.timer)
+      found.open++
+      traces.set(traceId, found)
+      const oldest = traces.size > MAX_TRACES ? traces.keys().next().value : undefined
+      if (oldest !== undefined) traces.delete(oldest)
+    },
+    onEnd(span: ReadableSpan) {
+      const { traceId } = span.spanContext()
+      const found = traces.get(traceId)
+      if (!found) return
+      found.spans.push(recordOf(span))
+      if (--found.open === 0) found.timer = setTimeout(() => flush(traceId), QUIET).unref()
+    },
+    async forceFlush() {},
+    async shutdown() {
+      for (const traceId of [...traces.keys()]) flush(traceId)
+    },
+  }
+}
+
+const millis = ([seconds, nanos]: readonly [number, number]): number => seconds * 1_000 + nanos / 1_000_000
+
+/** A finished span as plain data. */
+export const recordOf = (span: ReadableSpan): SpanRecord => ({
+  name: span.name,
+  kind: (SpanKind[span.kind] ?? 'INTERNAL').toLowerCase(),
+  traceId: span.spanContext().traceId,
+  spanId: span.spanContext().spanId,
+  parentId: span.parentSpanContext?.spanId,
+  start: millis(span.startTime),
+  end: millis(span.endTime),
+  failed: span.status.code === SpanStatusCode.ERROR,
+  message: span.status.message,
+  attributes: span.attributes,
+  events: span.events.map((event) => ({ name: event.name, attributes: event.attributes ?? {} })),
+})
