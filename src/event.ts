@@ -181,13 +181,12 @@ class ParsedEvent implements FalcoEvent {
     if (hostname) this.hostname = hostname
     const uuid = optionalText(data, 'uuid')
     if (uuid) this.uuid = uuid
-    const fields = data.output_fields ?? {}
+    const fields = data.output_fields ?? NOTHING
     if (typeof fields !== 'object' || Array.isArray(fields)) throw invalid(`output_fields must be an object`)
+    deepFreeze(data)
     this.#plain = data
     this.#text = text
-    this.output =
-      optionalText(data, 'output') || optionalText(data, 'message') || composed(this.rule, fields as Members)
-    deepFreeze(data)
+    this.output = optionalText(data, 'output') || optionalText(data, 'message') || composed(this.rule, this.fields)
     Object.freeze(this)
   }
 

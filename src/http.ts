@@ -109,13 +109,13 @@ const send = async (request: HttpRequest, signal: AbortSignal | undefined, poolF
         origin: url.origin,
         path: url.pathname + url.search,
         method: method,
-        headers: { ...headersOf(request), ...context.headers },
+        headers: { ...basicAuth(url), ...headersOf(request), ...context.headers },
         body: bodyOf(request.body),
         signal: signal ? AbortSignal.any([signal, timeout]) : timeout,
       })
       context.set('http.response.status_code', answer.statusCode)
       const body = await readBody(answer.body)
-      if (answer.statusCode >= 300) throw statusError(method, url, answer.statusCode, answer.headers, body)
+      if (answer.statusCode >= 300) throw statusError(request, url, answer.statusCode, answer.headers, body)
       return { status: answer.statusCode, headers: answer.headers, body }
     } catch (error) {
       throw explained(error, `${method} ${url.origin}`, timeout, signal)
@@ -156,8 +156,49 @@ const TRY_AGAIN = new Set([408, 425, 429])
 
 type AnswerHeaders = Readonly<Record<string, string | string[] | undefined>>
 
-const statusError = (method: string, url: URL, status: number, headers: AnswerHeaders, body: string): YarakError => {
-  const excerpt = body.trim().replaceAll(/\s+/g, ' ').slice(0, 200)
+/** `user:password@` of an address, as every client sends it (RFC 7617). */
+const basicAuth = ({ username, password }: URL): Record<string, string> => {
+  if (!username && !password) return {}
+  const pair = Buffer.from(`${unescaped(username)}:${unescaped(password)}`)
+  return { authorization: `Basic ${pair.toString('base64')}` }
+}
+
+const unescaped = (text: string): string =>
+  text.replaceAll(/(?:%[0-9a-f]{2})+/gi, (run) => Buffer.from(run.replaceAll('%', ''), 'hex').toString())
+
+const PLAIN_HEADERS = new Set(['accept', 'content-type', 'user-agent'])
+
+/**
+ * Servers quote what they refuse, and addresses and headers hold secrets: whatever of them is long enough to be one is
+ * masked, but for the path's parts that the template tells.
+ */
+const masked = (text: string, { url: given, template, headers = {} }: HttpRequest, url: URL): string => {
+  const told = new Set(template?.split(/[/?&=]/))
+  const values = Object.entries({ ...basicAuth(url), ...headers }).flatMap(([name, value]) =>
+    PLAIN_HEADERS.has(name.toLowerCase()) ? [] : value,
+  )
+  const words = [url.pathname, ...url.searchParams.values(), ...values.map((value) => value ?? '')].flatMap((value) => [
+    value,
+    ...value.split(/[/ ]/),
+  ])
+  const path = url.pathname + url.search
+  const whole = path === '/' || path === template ? [] : [given, url.href, path, url.pathname]
+  const secrets = [...whole, ...words.filter((word) => word.length >= 8 && word !== template && !told.has(word))]
+  return secrets
+    .filter((one) => one.length > 1)
+    .sort((one, other) => other.length - one.length)
+    .reduce((rest, one) => rest.replaceAll(one, '***'), text)
+}
+
+const statusError = (
+  request: HttpRequest,
+  url: URL,
+  status: number,
+  headers: AnswerHeaders,
+  body: string,
+): YarakError => {
+  const excerpt = masked(body.trim().replaceAll(/\s+/g, ' ').slice(0, 4_096), request, url).slice(0, 200)
+  const method = request.method ?? 'POST'
   const retryAfter = parseRetryAfter(headers['retry-after'])
   return new YarakError('failed', `${method} ${url.origin} answered ${status}${excerpt ? `: ${excerpt}` : ''}`, {
     permanent: status < 500 && !TRY_AGAIN.has(status),

@@ -17,7 +17,7 @@ export { z } from 'zod'
 export { YarakError, messageOf, type ErrorOptions, type FailedItem } from './errors.ts'
 export { type FalcoEvent, type FieldValue, type Priority, PRIORITIES, severity, toJson } from './event.ts'
 export type { Http, HttpRequest, HttpResponse } from './http.ts'
-export type { Target } from './target.ts'
+export { targetOf, type Target } from './target.ts'
 export { duration, secret, size } from './settings.ts'
 export { message, type Message } from './message.ts'
 
@@ -224,14 +224,17 @@ export interface Step extends Io {
   readonly response: { readonly id: string; readonly rule: string; readonly traceparent: string | undefined }
 }
 
+/** Depends on the settings. Declared as a method, so that actions of all settings fit in one list. */
+export type Decided<P, T> = { of(params: P): T }['of']
+
 /** Does one thing about an event. */
 export interface Action<S extends z.ZodType = z.ZodType> extends Spec<S> {
-  readonly changes: Change | ((params: z.output<S>) => Change)
+  readonly changes: Change | Decided<z.output<S>, Change>
   /** How the live target is found. An action that changes something and declares this never runs without a target. */
   readonly target?: Resolver
   /** `run` honours `step.dryRun`. Default false: in observe mode a changing step is only simulated. */
   readonly dryRun?: boolean
-  readonly permissions?: readonly PolicyRule[] | ((params: z.output<S>) => readonly PolicyRule[])
+  readonly permissions?: readonly PolicyRule[] | Decided<z.output<S>, readonly PolicyRule[]>
   /** A short example for the docs page: the `with` of a step. It is checked by the conformance test. */
   readonly example?: z.input<S>
   run(params: z.output<S>, step: Step): Promise<Result>

@@ -2,6 +2,7 @@
 import { z } from 'zod'
 
 const UNITS = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const
+const NOT_A_DURATION = 'must be a duration such as 500ms, 30s, 5m or 1h'
 const DURATION = /^(\d+(?:\.\d+)?)(ms|s|m|h|d)$/
 
 /** Milliseconds of a text such as `500ms`, `30s`, `5m`, `1h`, `1d`; undefined when it is not one. */
@@ -16,8 +17,8 @@ export const parseDuration = (text: string): number | undefined => {
  */
 export const duration = () =>
   z
-    .string()
-    .regex(DURATION, 'must be a duration such as 500ms, 30s, 5m or 1h')
+    .string(NOT_A_DURATION)
+    .regex(DURATION, NOT_A_DURATION)
     .transform((text) => parseDuration(text) ?? 0)
 
 const SIZES = { B: 1, KiB: 1024, MiB: 1024 ** 2, GiB: 1024 ** 3 } as const
@@ -37,7 +38,7 @@ export const size = () =>
   ])
 
 /** A text that is never printed: logs, `config print` and `check` show `***`. */
-export const secret = () => z.string().min(1).meta({ secret: true })
+export const secret = () => z.string().min(1, 'must not be empty').meta({ secret: true })
 
 /** One thing wrong with a value: where in it, and what. */
 export interface Problem {
@@ -94,8 +95,9 @@ const describeIssue = (issue: z.core.$ZodIssue, value: unknown): Problem[] => {
     }))
   }
   const found = at(value, path)
-  if (issue.code === 'invalid_type' && found === undefined) return [{ path, message: `${name} is required` }]
-  if (issue.code === 'invalid_type') {
+  const isMissing = found === undefined && (issue.code === 'invalid_type' || issue.code === 'invalid_value')
+  if (isMissing) return [{ path, message: `${name} is required` }]
+  if (issue.code === 'invalid_type' && issue.message.startsWith('Invalid input')) {
     return [{ path, message: `${name || 'the value'} must be ${article(issue.expected)}, not ${typeName(found)}` }]
   }
   if (issue.code === 'invalid_value') {
@@ -105,6 +107,9 @@ const describeIssue = (issue: z.core.$ZodIssue, value: unknown): Problem[] => {
         message: `${name} must be ${issue.values.length > 1 ? 'one of ' : ''}${issue.values.map(String).join(', ')}`,
       },
     ]
+  }
+  if (issue.code === 'invalid_key') {
+    return issue.issues.map(({ message }) => ({ path, message: `${name}: ${message.replace(/^Invalid input: /, '')}` }))
   }
   if (issue.code === 'invalid_union') return [unionProblem(issue, path, name, found)]
   const text = issue.message.replace(/^Invalid input: /, '')

@@ -81,8 +81,8 @@ const nameOf = ({ name, attributes }: SpanRecord): string =>
     .join(' · ')
 
 const outcomeOf = ({ attributes, failed }: SpanRecord): string => {
-  const status = attributes['http.response.status_code']
-  const outcome = text(attributes['yarak.outcome']) ?? (status === undefined ? undefined : String(status))
+  const status = Number(attributes['http.response.status_code'] ?? 0)
+  const outcome = text(attributes['yarak.outcome']) ?? (status > 0 ? String(status) : undefined)
   const simulated = attributes['yarak.simulated'] === true ? ' (simulated)' : ''
   return outcome ? outcome + simulated : failed ? 'error' : ''
 }

@@ -1,0 +1,56 @@
+/** A Kafka record as the gateway is told of it. Pure. */
+import type { EmitOptions } from '../src/plugin.ts'
+import type { KafkaRecord, TopicPartition } from '../src/resources/kafka.ts'
+
+export interface RecordOrigin {
+  readonly groupId: string
+  readonly authenticated: string | undefined
+}
+
+/** The headers of the trace context (W3C Trace Context and Baggage), under the names they have over HTTP. */
+const CONTEXT = ['traceparent', 'tracestate', 'baggage'] as const
+
+/**
+ * Position, trace context and span of a record.
+ * @see https://opentelemetry.io/docs/specs/semconv/messaging/kafka/
+ */
+export const emitOptions = (
+  { topic, partition }: TopicPartition,
+  record: KafkaRecord,
+  { groupId, authenticated }: RecordOrigin,
+): EmitOptions => {
+  const key = textOf(record.key)
+  return {
+    position: `${topic}/${partition}/${record.offset}`,
+    headers: Object.fromEntries(CONTEXT.map((name) => [name, record.headers[name]])),
+    ...(authenticated && { authenticated }),
+    span: {
+      name: `process ${topic}`,
+      kind: 'consumer',
+      attributes: {
+        'messaging.system': 'kafka',
+        'messaging.operation.type': 'process',
+        'messaging.operation.name': 'process',
+        'messaging.destination.name': topic,
+        'messaging.destination.partition.id': String(partition),
+        'messaging.consumer.group.name': groupId,
+        'messaging.kafka.offset': record.offset,
+        ...(key !== undefined && { 'messaging.kafka.message.key': key }),
+      },
+    },
+  }
+}
+
+const MAX_KEY = 256
+const UTF8 = new TextDecoder('utf-8', { fatal: true })
+
+/** A key that is short and printable text; anything else has no place in an attribute. */
+const textOf = (key: Uint8Array | null): string | undefined => {
+  if (key === null || key.length === 0 || key.length > MAX_KEY) return undefined
+  try {
+    const text = UTF8.decode(key)
+    return /\p{Cc}/u.test(text) ? undefined : text
+  } catch {
+    return undefined
+  }
+}

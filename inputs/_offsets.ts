@@ -1,0 +1,84 @@
+/** Which offset of a partition may be committed, when records settle in any order. Pure. */
+
+/** Says that a record has settled. Twice is once. */
+export type Settle = () => void
+
+export interface OffsetTracker {
+  /** Records taken and not settled. */
+  readonly pending: number
+  /** Records taken and not committed: the pending ones, and those that settled behind one of them. */
+  readonly size: number
+  /** The offset to commit: the first that has not settled, else the one after the last. Undefined: nothing new. */
+  readonly position: number | undefined
+  /** The record is taken and not committed: a second delivery of it needs no second handling. */
+  has(offset: number): boolean
+  /**
+   * Takes the next record. An offset below the last one that is not known any more means that the log itself went back
+   * (a topic made anew, an operator who set the offset): then all before is forgotten.
+   */
+  take(offset: number): Settle
+  /** Everything below is committed: forgets it. Also for what another member of the group has committed. */
+  forget(below: number): void
+}
+
+interface Taken {
+  settled: boolean
+}
+
+/**
+ * @example
+ * const tracker = createOffsetTracker()
+ * const [first, second] = [tracker.take(7), tracker.take(8)]
+ * second() // tracker.position is 7
+ * first()  // tracker.position is 9
+ */
+export const createOffsetTracker = (): OffsetTracker => {
+  /** In the order of offsets. */
+  const taken = new Map<number, Taken>()
+  let pending = 0
+  let next = -1
+  let committed = -1
+
+  const rewind = (): void => {
+    taken.clear()
+    pending = 0
+    committed = -1
+  }
+  const firstPending = (): number => {
+    for (const [offset, { settled }] of taken) if (!settled) return offset
+    return next
+  }
+  return {
+    get pending() {
+      return pending
+    },
+    get size() {
+      return taken.size
+    },
+    get position() {
+      const position = firstPending()
+      return position > committed ? position : undefined
+    },
+    has: (offset) => taken.has(offset),
+    take(offset) {
+      if (offset < next) rewind()
+      const record: Taken = { settled: false }
+      taken.set(offset, record)
+      next = offset + 1
+      pending++
+      return () => {
+        if (record.settled || taken.get(offset) !== record) return
+        record.settled = true
+        pending--
+      }
+    },
+    forget(below) {
+      for (const [offset, { settled }] of taken) {
+        if (offset >= below) break
+        taken.delete(offset)
+        if (!settled) pending--
+      }
+      committed = Math.max(committed, below)
+    },
+  }
+}

@@ -1,0 +1,104 @@
+import { defineAction, duration, type HttpRequest, type Result, secret, type Step, YarakError, z } from '../plugin.ts'
+import { fixed } from './_fixed.ts'
+import { cut } from './_text.ts'
+
+const METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE'] as const
+
+const headerName = z.string().regex(/^[A-Za-z0-9!#$%&'*+.^_`|~-]+$/, 'must be the name of a header')
+
+/** No control characters: with a line break in it, a value would become a second header. */
+const headerValue = secret().regex(/^[\t\x20-\x7e\x80-\xff]*$/, 'must be one line of Latin-1 text')
+
+const params = z
+  .strictObject({
+    method: z.enum(METHODS).default('POST').describe('Default POST.'),
+    url: z
+      .string()
+      .refine(isHttp, 'must be an http or https URL without user and password, spaces and /../')
+      .describe('Where to.'),
+    headers: z.record(headerName, headerValue).default({}).describe('Headers to send. Values are never printed.'),
+    body: z
+      .union([z.string(), z.record(z.string(), z.unknown())])
+      .optional()
+      .describe('A text is sent as it is, a map as JSON. Default none.'),
+    expect: z
+      .array(z.int().min(200).max(599))
+      .default([])
+      .describe('Statuses that count as a success. Default: 200 to 299.'),
+    timeout: duration().prefault('10s').describe('Deadline of the exchange. Default 10s.'),
+  })
+  .refine(...fixed('method'))
+  .refine(({ method, body }) => body === undefined || !isReading(method), 'a GET or HEAD request has no body')
+
+type Params = z.output<typeof params>
+
+/** What a URL parser would quietly drop, turn into a slash or walk up by; an author writes none of it. */
+const SLIPPERY = /[\s\\]|\/(\.|%2e){1,2}([/?#]|$)/i
+
+function isHttp(text: string): boolean {
+  if (!URL.canParse(text) || SLIPPERY.test(text)) return false
+  const url = new URL(text)
+  return /^https?:$/.test(url.protocol) && url.username === '' && url.password === ''
+}
+
+const isReading = (method: string): boolean => method === 'GET' || method === 'HEAD'
+
+/**
+ * Sends one HTTP request; the answer's first 64 KiB are the step's output.
+ * @example httpRequest({ url: 'https://firewall.example.com/block', body: { ip: '{{ fd.rip }}' } })
+ */
+export const httpRequest = defineAction({
+  type: 'http:request',
+  summary: 'Sends one HTTP request.',
+  notes: [
+    'Write values of the event into a path or a query with `| url`, which percent-encodes them. Into the host never: whoever writes the event could then choose whom the gateway talks to, also inside its own network.',
+    'Redirections are not followed. Of an expected status of 300 and more the body is not kept.',
+  ].join('\n'),
+  config: params,
+  changes: ({ method }) => (isReading(method) ? 'nothing' : 'reversible'),
+  example: {
+    method: 'POST',
+    url: 'https://firewall.example.com/block',
+    headers: { authorization: 'Bearer {{ context.token }}' },
+    body: { ip: '{{ fd.rip }}' },
+  },
+  async run(settings, step): Promise<Result> {
+    const { status, body } = await exchange(settings, step)
+    return {
+      summary: `${settings.method} ${new URL(settings.url).origin} answered ${status}`,
+      objects: { status: String(status) },
+      ...(body && { output: cut(body) }),
+    }
+  },
+})
+
+const exchange = async (settings: Params, step: Step): Promise<{ status: number; body?: string }> => {
+  const { method, url, expect } = settings
+  try {
+    const answer = await step.http(requestOf(settings), step.signal)
+    if (expect.length === 0 || expect.includes(answer.status)) return answer
+    throw new YarakError(
+      'failed',
+      `${method} ${new URL(url).origin} answered ${answer.status}, not ${expect.join(', ')}`,
+      {
+        permanent: true,
+        reason: String(answer.status),
+      },
+    )
+  } catch (error) {
+    const status = error instanceof YarakError && error.code === 'failed' ? Number(error.reason) : Number.NaN
+    if (status >= 300 && expect.includes(status)) return { status }
+    throw error
+  }
+}
+
+const requestOf = ({ method, url, headers, body, timeout }: Params): HttpRequest => ({
+  method,
+  url,
+  timeout,
+  headers: { ...(typeof body === 'string' && { 'content-type': 'text/plain; charset=utf-8' }), ...lowerCased(headers) },
+  ...(body !== undefined && { body }),
+})
+
+const lowerCased = (headers: Readonly<Record<string, string>>): Record<string, string> =>
+  Object.fromEntries(Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value]))

@@ -1,0 +1,18 @@
+import { Command } from 'commander'
+import { printConfig } from '../config/index.ts'
+import { configOption, load, type LoadFlags } from './load.ts'
+import { Exit, type Terminal } from './terminal.ts'
+
+export const configCommand = (terminal: Terminal): Command =>
+  new Command('config').description('Work with the configuration.').addCommand(
+    new Command('print')
+      .description('Print the configuration, secrets as ***.')
+      .addOption(configOption())
+      .option('--effective', 'with defaults and references resolved, and where each value comes from')
+      .option('--json', 'as JSON')
+      .action((flags: LoadFlags & { effective?: boolean; json?: boolean }) => {
+        const loaded = load(flags, terminal)
+        if (!loaded.options) throw new Exit(1)
+        terminal.out(printConfig(loaded, { effective: flags.effective === true, json: flags.json === true }))
+      }),
+  )

@@ -1,0 +1,51 @@
+/** `yarak`: one file per command. */
+import { Command, CommanderError } from 'commander'
+import { messageOf, YarakError } from '../errors.ts'
+import { VERSION } from '../version.ts'
+import { checkCommand } from './check.ts'
+import { configCommand } from './config.ts'
+import { listCommand } from './list.ts'
+import { runCommand } from './run.ts'
+import { schemaCommand } from './schema.ts'
+import { sendCommand } from './send.ts'
+import { Exit, type Terminal } from './terminal.ts'
+
+const EXAMPLES = `
+Examples:
+  yarak run                                       the shipped demo, or ./yarak.yaml when there is one
+  yarak run --config yarak.yaml                   inputs, rules and outputs of a file
+  yarak run --file events.jsonl --rules my.yaml --once
+                                                  try rules on recorded alerts; changes nothing
+  yarak check --config yarak.yaml                 every problem, with its place
+  yarak send                                      post a sample alert to a running gateway
+  yarak list actions --json                       what a step can do
+
+Exit codes: 0 done, 1 failed or problems found, 2 wrong usage.`
+
+/** Runs a command line; gives the exit code. */
+export const main = async (args: readonly string[], terminal: Terminal): Promise<number> => {
+  const program = new Command('yarak')
+    .description('An embeddable gateway and response engine for Falco.')
+    .version(VERSION, '-V, --version', 'print the version')
+    .addHelpText('after', EXAMPLES)
+    .showHelpAfterError('(yarak --help shows how)')
+    .configureOutput({
+      writeOut: terminal.out,
+      writeErr: terminal.err,
+      getOutHasColors: () => terminal.colours.out,
+      getErrHasColors: () => terminal.colours.err,
+    })
+    .exitOverride()
+  const commands = [runCommand, checkCommand, configCommand, listCommand, schemaCommand, sendCommand]
+  for (const make of commands) program.addCommand(make(terminal).copyInheritedSettings(program))
+  try {
+    await program.parseAsync(args, { from: 'user' })
+    return 0
+  } catch (error) {
+    if (error instanceof Exit) return error.code
+    if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2
+    terminal.err(`yarak: ${messageOf(error)}\n`)
+    if (!(error instanceof YarakError) && terminal.env.DEBUG) terminal.err(`${(error as Error).stack ?? ''}\n`)
+    return 1
+  }
+}

@@ -1,0 +1,43 @@
+import Table from 'cli-table3'
+import { Argument, Command } from 'commander'
+import { builtin } from '../builtin.ts'
+import type { Plugins } from '../config/index.ts'
+import { settingsSchema } from '../describe.ts'
+import type { Terminal } from './terminal.ts'
+
+export const listCommand = (terminal: Terminal): Command =>
+  new Command('list')
+    .description('List what comes with Yarak: inputs, actions, outputs or resources.')
+    .addArgument(new Argument('<kind>').choices(Object.keys(builtin)))
+    .option('--json', 'as JSON: an array of {type, summary, config}')
+    .action((kind: keyof Plugins, { json }: { json?: boolean }) => {
+      const plugins = [...builtin[kind]].sort((a, b) => a.type.localeCompare(b.type))
+      if (json) {
+        const rows = plugins.map(({ type, summary, config }) => ({ type, summary, config: settingsSchema(config) }))
+        terminal.out(`${JSON.stringify(rows, null, 2)}\n`)
+        return
+      }
+      terminal.out(`${plainTable(plugins.map(({ type, summary }) => [type, summary]))}\n`)
+    })
+
+const NO_LINES = Object.fromEntries(
+  ['top', 'bottom', 'left', 'right', 'mid'].flatMap((side) =>
+    (side === 'left' || side === 'right'
+      ? [side, `${side}-mid`]
+      : [side, `${side}-mid`, `${side}-left`, `${side}-right`]
+    ).map((name) => [name, '']),
+  ),
+)
+
+const plainTable = (rows: readonly (readonly string[])[]): string => {
+  const table = new Table({
+    chars: { ...NO_LINES, 'left-mid': '', 'mid-mid': '', 'right-mid': '', middle: '  ' },
+    style: { 'padding-left': 0, 'padding-right': 0 },
+  })
+  for (const row of rows) table.push([...row])
+  return table
+    .toString()
+    .split('\n')
+    .map((line) => line.trimEnd())
+    .join('\n')
+}

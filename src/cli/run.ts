@@ -1,0 +1,99 @@
+import { Command } from 'commander'
+import pc from 'picocolors'
+import { addressText, type ConfigOptions } from '../config/index.ts'
+import { createGateway, type Gateway } from '../gateway.ts'
+import { createLog } from '../log.ts'
+import { listen, type Listener } from '../serve.ts'
+import { fileState, memoryState } from '../state.ts'
+import { startTelemetry } from '../telemetry.ts'
+import { drawTrace, type Paint, PLAIN } from '../trace-tree.ts'
+import { VERSION } from '../version.ts'
+import { configOption, type LoadFlags, loadOrExit, modeOption, repeatable } from './load.ts'
+import type { Terminal } from './terminal.ts'
+
+/** How long running responses get to finish after Ctrl-C, in milliseconds. */
+const DEADLINE = 15_000
+
+export const runCommand = (terminal: Terminal): Command => {
+  const command = new Command('run')
+    .description('Take events in, answer them, tell the outputs, until Ctrl-C.')
+    .addOption(configOption())
+    .addOption(modeOption())
+    .option('--once', 'end when every file has been read and every response has ended')
+    .addHelpText(
+      'after',
+      `
+With --file, no configuration is read: the file is followed from its beginning, its alerts are answered by --rules,
+and each response is printed as a tree. Nothing is changed unless --mode enforce is given.
+
+  yarak run --file /var/log/falco.jsonl --rules rules.yaml
+  yarak run --file events.jsonl --rules rules.yaml --once --mode enforce`,
+    )
+    .action((flags: LoadFlags) => run(flags, terminal))
+  repeatable(command, '-f, --file <file>', 'follow this file of alerts, one JSON object a line (repeatable)')
+  return repeatable(command, '-r, --rules <file>', 'rules file (repeatable)')
+}
+
+const run = async (flags: LoadFlags, terminal: Terminal): Promise<void> => {
+  const options = loadOrExit(flags, terminal)
+  const trial = flags.file !== undefined
+  const log = createLog(options.log)
+  const paint = paintOf(terminal)
+  const telemetry = await startTelemetry({
+    version: VERSION,
+    env: terminal.env,
+    onTrace: options.telemetry.console ? (spans) => terminal.out(`${drawTrace(spans, paint)}\n\n`) : undefined,
+  })
+  const gateway = createGateway({
+    ...options,
+    env: terminal.env,
+    log,
+    state: trial ? memoryState() : fileState(options.dataDir, (problem) => log.warn(problem.message)),
+  })
+  const listeners = trial ? [] : options.listen.map((address) => listen(gateway, address, log))
+  terminal.err(banner(options, trial, paint))
+  for (const { ready } of listeners)
+    ready.then(
+      (at) => log.info('listening', { address: at }),
+      () => {},
+    )
+  await gateway.start()
+  await untilDone(gateway, flags.once === true, terminal.signal)
+  await stop(gateway, listeners)
+  await telemetry.stop(5_000)
+}
+
+const untilDone = (gateway: Gateway, once: boolean, signal: AbortSignal): Promise<unknown> => {
+  const stopped = new Promise<void>((resolve) => {
+    if (signal.aborted) resolve()
+    signal.addEventListener('abort', () => resolve(), { once: true })
+  })
+  return once ? Promise.race([gateway.ended(), stopped]) : stopped
+}
+
+const stop = async (gateway: Gateway, listeners: readonly Listener[]): Promise<void> => {
+  await Promise.all([...listeners.map((listener) => listener.close()), gateway.stop({ deadline: DEADLINE })])
+}
+
+const paintOf = ({ colours }: Terminal): Paint => {
+  if (!colours.out) return PLAIN
+  const { green, red, dim, bold } = pc.createColors(true)
+  return { ok: green, bad: red, dim, bold }
+}
+
+const banner = (options: ConfigOptions, trial: boolean, { bold, dim }: Paint): string => {
+  const names = (ids: readonly string[]): string => (ids.length > 0 ? ids.join(', ') : dim('none'))
+  const { inputs, rules, outputs, mode } = options
+  const observed = rules.filter((rule) => rule.mode === 'observe').length
+  const explained = mode === 'observe' ? 'observe (nothing is changed)' : 'enforce (steps really act)'
+  return [
+    `${bold('Yarak')} ${VERSION}`,
+    `  mode     ${explained}`,
+    `  inputs   ${names(inputs.map(({ id }) => id))}`,
+    `  rules    ${rules.length}${observed > 0 && mode === 'enforce' ? `, of which ${observed} only observe` : ''}`,
+    `  outputs  ${names(outputs.map(({ output }) => output.id))}`,
+    ...(trial ? [] : [`  listen   ${options.listen.map(addressText).join(', ')}  ${dim('/healthz /readyz /metrics')}`]),
+    '',
+    '',
+  ].join('\n')
+}

@@ -1,0 +1,19 @@
+/** What a command needs of the process: given by the binary, or by a test. */
+export interface Terminal {
+  out(text: string): void
+  err(text: string): void
+  /** Whether people read it in colour. */
+  readonly colours: { readonly out: boolean; readonly err: boolean }
+  readonly env: Readonly<Record<string, string | undefined>>
+  /** Fires on Ctrl-C or SIGTERM. */
+  readonly signal: AbortSignal
+}
+
+/** Ends a command with an exit code, after it has said why. */
+export class Exit extends Error {
+  readonly code: number
+  constructor(code: number) {
+    super(`exit ${code}`)
+    this.code = code
+  }
+}

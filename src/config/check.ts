@@ -1,0 +1,66 @@
+/** A value in a document checked against a settings schema; what is wrong is told at its place. */
+import type { z } from 'zod'
+import { isSecret, type JsonSchema, settingsSchema } from '../describe.ts'
+import { checkSettings } from '../settings.ts'
+import { type Document, type Path, pathText, placeOf } from './document.ts'
+import type { Problems } from './problems.ts'
+import { nearest, suggestion } from './suggest.ts'
+import { convertReferences, knownKeys, schemasAt, secretPlaces } from './walk.ts'
+
+/** What is checked, and how it is told. */
+export interface Check {
+  readonly document: Document
+  readonly path: Path
+  readonly schema: z.ZodType
+  readonly value: unknown
+  readonly problems: Problems
+  /** How messages name the value; default: its path. */
+  readonly name?: string
+  /** Leaves may be Liquid templates. */
+  readonly templates?: boolean
+  /** More names that a mistyped setting may have meant. */
+  readonly alsoKnown?: readonly string[]
+}
+
+const UNKNOWN = 'is not a known setting'
+
+/** The value with its references converted, or undefined when something is wrong with it. */
+export const checkValue = (check: Check): { readonly value: unknown } | undefined => {
+  const { document, path, problems } = check
+  const schema = settingsSchema(check.schema)
+  const value = convertReferences(document, path, schema, check.value)
+  for (const place of secretPlaces(document, path, schema, value)) document.secrets.add(place.value)
+  const found = checkSettings(check.schema, value, { templates: check.templates ?? false })
+  for (const { path: inner, message } of found) {
+    const at = [...path, ...inner]
+    if (placeOf(document, at)?.broken) continue
+    const unknown = message.endsWith(UNKNOWN)
+    const more = unknown ? unknownSetting(check, schema, inner) : ''
+    const offset = unknown ? { key: true } : {}
+    problems.add(document, { path: at, ...offset }, `${named(check, inner, message)}${more}`)
+  }
+  return found.length === 0 ? { value } : undefined
+}
+
+/** A mistyped setting may have been meant as a secret: then its value is not shown. */
+const unknownSetting = ({ document, path, alsoKnown = [] }: Check, schema: JsonSchema, inner: Path): string => {
+  const parent = inner.slice(0, -1)
+  const wrong = String(inner.at(-1))
+  const known = [...knownKeys(schema, parent), ...(parent.length === 0 ? alsoKnown : [])]
+  const meant = nearest(wrong, known)
+  const secret = (key: string): boolean => isSecret(schemasAt(schema, [...parent, key]))
+  const place = placeOf(document, [...path, ...inner])
+  if (place && (meant === undefined ? known.some(secret) : secret(meant))) document.secrets.add(place.value)
+  return suggestion(wrong, known)
+}
+
+/** The message with the whole path instead of the inner one. */
+const named = ({ path, name = pathText(path) }: Check, inner: Path, message: string): string => {
+  const own = pathText(inner)
+  const joint = own === '' || name === '' ? '' : own.startsWith('[') ? '' : name.endsWith(':') ? ' ' : '.'
+  if (own !== '' && message.startsWith(own)) return `${name}${joint}${message}`
+  const rest = message.replace(/^the value /, '').trim()
+  return own === '' && /^(must|is) /.test(rest)
+    ? `${name.replace(/:$/, '')} ${rest}`.trim()
+    : `${name.replace(/:?$/, ':')} ${rest}`
+}

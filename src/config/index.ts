@@ -1,0 +1,120 @@
+/**
+ * A configuration file and the rules it names -> the options of a gateway, with every problem of all files at once.
+ * The engine knows nothing of this: files are only another way to write its options.
+ */
+import { messageOf } from '../errors.ts'
+import type { GuardSettings } from '../guard.ts'
+import type { Input, Mode, Resource, Use } from '../plugin.ts'
+import { loadRules } from '../rules/load.ts'
+import type { RuleInput } from '../rules/rule.ts'
+import { checkValue } from './check.ts'
+import type { Document } from './document.ts'
+import { textChecks, type TextChecks } from './expressions.ts'
+import { beside, type Files, systemFiles } from './files.ts'
+import type { References } from './interpolate.ts'
+import { type OutputUse, type Plugins, readOutputs, readUses } from './plugins.ts'
+import { type ConfigProblem, createProblems, type Problems } from './problems.ts'
+import { readDocument } from './read.ts'
+import { type Address, fileSettings } from './settings.ts'
+
+export { printConfig } from './print.ts'
+export { type ConfigProblem, createProblems, printProblems } from './problems.ts'
+export type { OutputUse, Plugins } from './plugins.ts'
+export { type Address, addressText, parseAddress } from './settings.ts'
+export { configSchema } from './schema.ts'
+export { type Files, systemFiles } from './files.ts'
+
+/** What a file says, checked: the options of `createGateway`, and what the listeners are made of. */
+export interface ConfigOptions {
+  readonly version: 1
+  readonly mode: Mode
+  readonly cluster?: string | undefined
+  readonly listen: readonly Address[]
+  readonly dataDir: string
+  readonly inputs: readonly Use<Input>[]
+  readonly outputs: readonly OutputUse[]
+  readonly resources: readonly Use<Resource>[]
+  readonly rules: readonly RuleInput[]
+  readonly guards: GuardSettings
+  readonly telemetry: { readonly console: boolean }
+  readonly log: {
+    readonly level: 'debug' | 'info' | 'warn' | 'error'
+    readonly format: 'auto' | 'json' | 'pretty'
+  }
+}
+
+/** A loaded file. */
+export interface LoadedConfig {
+  /** Undefined when any problem is an error. */
+  readonly options: ConfigOptions | undefined
+  /** Errors and warnings, sorted; for `printProblems`. */
+  readonly problems: readonly ConfigProblem[]
+  /** The file with the place and origin of each value, for `printConfig`. */
+  readonly document: Document
+  readonly plugins: Plugins
+}
+
+/** What to load, and with what. */
+export interface LoadOptions {
+  /** The path, also the name in messages. */
+  readonly file: string
+  /** The text, when it does not come from that path. */
+  readonly text?: string
+  /** For `${env:NAME}`. */
+  readonly env: Readonly<Record<string, string | undefined>>
+  readonly plugins: Plugins
+  /** Default: the files of this machine. */
+  readonly files?: Files
+  /** Default: the compilers of the engine. */
+  readonly checks?: TextChecks
+}
+
+/**
+ * Loads a configuration file and its rules. Never throws for what stands in a file.
+ * @example
+ * const { options, problems } = loadConfig({ file: 'yarak.yaml', env, plugins })
+ * if (!options) fail(printProblems(problems))
+ */
+export const loadConfig = (load: LoadOptions): LoadedConfig => {
+  const { file, plugins, env, files = systemFiles(), checks = textChecks() } = load
+  const problems = createProblems()
+  const references = { env, file: (path: string) => files.read(beside(file, path)) }
+  const document = open(load, files, problems, references)
+  const value = document.parsed ? rootOf(document, problems) : undefined
+  if (!value) return { options: undefined, problems: problems.list(), document, plugins }
+
+  const context = { document, problems, checks }
+  const top = checkValue({ document, problems, path: [], schema: fileSettings, value })
+  const inputs = readUses(context, 'inputs', plugins.inputs)
+  const outputs = readOutputs(context, plugins.outputs)
+  const resources = readUses(context, 'resources', plugins.resources)
+  const known = new Set(Object.keys((value['outputs'] as object | null | undefined) ?? {}))
+  const rules = Array.isArray(value['rules'])
+    ? loadRules(document, { ...context, actions: plugins.actions, outputs: known, files, references })
+    : []
+  const found = problems.list()
+  const failed = !top || found.some(({ severity }) => severity === 'error')
+  const options = failed ? undefined : { ...fileSettings.parse(top.value), inputs, outputs, resources, rules }
+  return { options, problems: found, document, plugins }
+}
+
+const open = ({ file, text }: LoadOptions, files: Files, problems: Problems, references: References): Document => {
+  try {
+    return readDocument(file, text ?? files.read(file), problems, { references, hints: true })
+  } catch (error) {
+    problems.addFile(file, `cannot read it: ${messageOf(error)}`)
+    return { file, text: '', value: undefined, parsed: false, places: new Map(), secrets: new Set() }
+  }
+}
+
+const rootOf = (document: Document, problems: Problems): Record<string, unknown> | undefined => {
+  const { value } = document
+  if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value as Record<string, unknown>
+  const message = Array.isArray(value)
+    ? 'a configuration is a map that begins with `version: 1`; this is a list, as a rules file is'
+    : value === null || value === undefined
+      ? 'the file is empty; a configuration begins with `version: 1`'
+      : 'a configuration is a map that begins with `version: 1`'
+  problems.add(document, { path: [] }, message)
+  return undefined
+}

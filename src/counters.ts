@@ -1,0 +1,99 @@
+/** What happened, in numbers: every item is counted in exactly one term of the accounting (DESIGN, Accounting). */
+
+type Labels = Readonly<Record<string, string>>
+
+/** Every counter and what it counts; the names are those of `/metrics`. */
+export const COUNTERS = {
+  yarak_events_received_total: 'Events handed to the gateway, by input.',
+  yarak_events_rejected_total: 'Events refused, by input and reason.',
+  yarak_events_settled_total:
+    'Events of which every response ended and every notice was delivered or given up, by input.',
+  yarak_input_skipped_total: 'Things an input read that are not events, by input and reason.',
+  yarak_input_failures_total: 'Times an input failed and was started again, by input.',
+  yarak_falco_internal_total: "Falco's own reports (source internal), by rule.",
+  yarak_rules_matched_total: 'Matches of a rule, by rule.',
+  yarak_responses_suppressed_total: 'Matches that got no response, by rule and reason.',
+  yarak_responses_ended_total: 'Responses that ended, by rule and outcome.',
+  yarak_steps_ended_total: 'Steps that ended, by action and outcome.',
+  yarak_notices_offered_total: 'Notices offered to an output.',
+  yarak_notices_delivered_total: 'Notices that an output took.',
+  yarak_notices_filtered_total: 'Notices that the filter of an output left out.',
+  yarak_notices_dead_lettered_total: 'Notices given up, by output and reason.',
+  yarak_notices_retried_total: 'Further tries of deliveries, by output.',
+} as const
+
+export type CounterName = keyof typeof COUNTERS
+
+export interface Counters {
+  add(name: CounterName, labels?: Labels, by?: number): void
+  /** The sum over all series whose labels include those given. */
+  sum(name: CounterName, labels?: Labels): number
+  /** A value read when asked for, e.g. a queue's length. */
+  gauge(name: string, help: string, read: () => Iterable<readonly [Labels, number]>): void
+  /** The Prometheus text format, version 0.0.4. */
+  text(): string
+}
+
+/** Series of one counter; beyond it they are counted under `overflow`. */
+const MAX_SERIES = 1_000
+
+export const createCounters = (): Counters => {
+  const all = new Map<CounterName, Map<string, { labels: Labels; value: number }>>()
+  const gauges: { name: string; help: string; read: () => Iterable<readonly [Labels, number]> }[] = []
+  const seriesOf = (name: CounterName) => {
+    const series = all.get(name) ?? new Map<string, { labels: Labels; value: number }>()
+    all.set(name, series)
+    return series
+  }
+  return {
+    add(name, labels = {}, by = 1) {
+      const series = seriesOf(name)
+      const key = keyOf(labels)
+      const kept = series.has(key) || series.size < MAX_SERIES ? labels : overflow(labels)
+      const found = series.get(keyOf(kept))
+      if (found) found.value += by
+      else series.set(keyOf(kept), { labels: kept, value: by })
+    },
+    sum(name, labels = {}) {
+      const wanted = Object.entries(labels)
+      return [...(all.get(name)?.values() ?? [])]
+        .filter((one) => wanted.every(([label, value]) => one.labels[label] === value))
+        .reduce((total, { value }) => total + value, 0)
+    },
+    gauge: (name, help, read) => void gauges.push({ name, help, read }),
+    text() {
+      const counters = Object.entries(COUNTERS).flatMap(([name, help]) => {
+        const series = all.get(name as CounterName)
+        return series
+          ? page(
+              name,
+              help,
+              'counter',
+              [...series.values()].map((one) => [one.labels, one.value]),
+            )
+          : []
+      })
+      const read = gauges.flatMap(({ name, help, read }) => page(name, help, 'gauge', [...read()]))
+      return `${[...counters, ...read].join('\n')}\n`
+    },
+  }
+}
+
+const keyOf = (labels: Labels): string => Object.values(labels).join('\0')
+
+const overflow = (labels: Labels): Labels => Object.fromEntries(Object.keys(labels).map((name) => [name, 'overflow']))
+
+const escape = (text: string): string =>
+  text
+    .replaceAll('\\', String.raw`\\`)
+    .replaceAll('"', String.raw`\"`)
+    .replaceAll('\n', String.raw`\n`)
+
+const page = (name: string, help: string, type: string, series: readonly (readonly [Labels, number])[]): string[] => [
+  `# HELP ${name} ${help}`,
+  `# TYPE ${name} ${type}`,
+  ...series.map(([labels, value]) => {
+    const inner = Object.entries(labels).map(([label, text]) => `${label}="${escape(text)}"`)
+    return `${name}${inner.length > 0 ? `{${inner.join(',')}}` : ''} ${value}`
+  }),
+]

@@ -1,0 +1,60 @@
+/** Makes the {@link Io} that a plugin gets: bound to its id, and for a step or delivery to a span. */
+import type { HttpClient } from './http.ts'
+import type { CallContext, ClientSpan, Io, Log, State } from './plugin.ts'
+import type { Resources } from './resources.ts'
+import type { Span, Tracing } from './telemetry.ts'
+
+export interface IoHost {
+  readonly tracing: Tracing
+  readonly http: HttpClient
+  readonly log: Log
+  readonly env: Readonly<Record<string, string | undefined>>
+  readonly dataDir: string
+  /** The durable memory of one plugin. */
+  state(id: string): State
+  resources(): Resources
+}
+
+/** @param span the parent of the plugin's outbound calls; default the active span */
+export const createIo = (host: IoHost, id: string, span?: Span): Io => {
+  const call = <T>(spec: ClientSpan, fn: (call: CallContext) => Promise<T>): Promise<T> =>
+    tracedCall(host.tracing, span, spec, fn)
+  return {
+    id,
+    log: named(host.log, id),
+    http: host.http.bind(call),
+    env: host.env,
+    dataDir: host.dataDir,
+    state: host.state(id),
+    use: (resource) => host.resources().use(resource),
+    call,
+  }
+}
+
+const tracedCall = async <T>(
+  tracing: Tracing,
+  parent: Span | undefined,
+  spec: ClientSpan,
+  fn: (call: CallContext) => Promise<T>,
+): Promise<T> => {
+  const span = tracing.start(spec.name, {
+    parent,
+    kind: spec.kind ?? 'client',
+    ...(spec.attributes && { attributes: spec.attributes }),
+  })
+  try {
+    return await span.run(() => fn({ headers: span.headers(), set: (name, value) => span.set({ [name]: value }) }))
+  } catch (error) {
+    span.fail(error)
+    throw error
+  } finally {
+    span.end()
+  }
+}
+
+const named = (log: Log, plugin: string): Log => ({
+  debug: (message, fields) => log.debug(message, { plugin, ...fields }),
+  info: (message, fields) => log.info(message, { plugin, ...fields }),
+  warn: (message, fields) => log.warn(message, { plugin, ...fields }),
+  error: (message, fields) => log.error(message, { plugin, ...fields }),
+})

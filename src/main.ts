@@ -1,0 +1,29 @@
+#!/usr/bin/env node
+/** The binary: checks the Node version before anything else is loaded, hands over signals, sets the exit code. */
+const [major = 0, minor = 0] = process.versions.node.split('.').map(Number)
+
+if (major < 22 || (major === 22 && minor < 19)) {
+  process.stderr.write(`yarak needs Node.js 22.19 or newer, this is ${process.versions.node}\n`)
+  process.exitCode = 1
+} else {
+  const { main } = await import('./cli/index.ts')
+  const stop = new AbortController()
+  const onSignal = (): void => {
+    if (stop.signal.aborted) process.exit(130)
+    stop.abort()
+  }
+  process.on('SIGINT', onSignal)
+  process.on('SIGTERM', onSignal)
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code === 'EPIPE') process.exit(0)
+  })
+  process.exitCode = await main(process.argv.slice(2), {
+    out: (text) => void process.stdout.write(text),
+    err: (text) => void process.stderr.write(text),
+    colours: { out: process.stdout.isTTY && !process.env.NO_COLOR, err: process.stderr.isTTY && !process.env.NO_COLOR },
+    env: process.env,
+    signal: stop.signal,
+  })
+  process.off('SIGINT', onSignal)
+  process.off('SIGTERM', onSignal)
+}

@@ -1,0 +1,118 @@
+/** The Kubernetes cluster: typed clients whose every call is traced, has a deadline and throws errors that say what to do. */
+import type {
+  AppsV1Api,
+  BatchV1Api,
+  Configuration,
+  CoreV1Api,
+  KubeConfig,
+  KubernetesObjectApi,
+  NetworkingV1Api,
+} from '@kubernetes/client-node'
+import { defineResource, duration, YarakError, z } from '../plugin.ts'
+import { loadConfig } from './_kube-config.ts'
+import { type Caller, type ClientNode, keepPool, tracedHttp } from './_kube-http.ts'
+
+export type { Caller } from './_kube-http.ts'
+
+/** The clients of the API groups, bound to one caller. Each is made when it is first asked for. */
+export interface Clients {
+  readonly core: CoreV1Api
+  readonly apps: AppsV1Api
+  readonly batch: BatchV1Api
+  readonly networking: NetworkingV1Api
+  /** Any kind, also custom resources; asks the server first how the kind is called. */
+  readonly objects: KubernetesObjectApi
+  /** For what needs its own connection: exec, watch. */
+  readonly config: KubeConfig
+  /** Options of a patch call: how its body is meant. The generated clients would say JSON Patch. */
+  patchAs(kind: keyof ClientNode['PatchStrategy']): ReturnType<ClientNode['setHeaderOptions']>
+}
+
+/** A connection to one cluster. */
+export interface Cluster {
+  /** Address of the API server. */
+  readonly server: string
+  /**
+   * Clients for one step or resolver.
+   * @example const { core } = (await step.use(kubernetes)).as(step)
+   */
+  as(caller: Caller): Clients
+  close(): Promise<void>
+}
+
+const config = z.strictObject({
+  kubeconfig: z
+    .string()
+    .min(1)
+    .optional()
+    .describe(
+      'Path of a kubeconfig file. Default: the service account of the pod, else KUBECONFIG, else ~/.kube/config.',
+    ),
+  context: z.string().min(1).optional().describe('Context of the kubeconfig. Default: its current context.'),
+  timeout: duration().prefault('10s').describe('Deadline of one request to the API server. Default 10s.'),
+})
+
+/** The Kubernetes cluster that actions look into and act on. */
+export const kubernetes = defineResource({
+  type: 'kubernetes',
+  summary: 'The Kubernetes cluster that actions look into and act on.',
+  config,
+  notes: [
+    'A server at a plain `http://` address is used only when its cluster entry has `insecure-skip-tls-verify: true`.',
+    'A token file and client certificates are read again when they change.',
+  ].join('\n'),
+  async open({ kubeconfig, context, timeout }, io): Promise<Cluster> {
+    const client = await loadClient()
+    const loaded = loadConfig(() => new client.KubeConfig(), { kubeconfig, context, env: io.env })
+    const close = keepPool(loaded)
+    return {
+      server: loaded.getCurrentCluster()?.server ?? '',
+      as: (caller) => clientsFor(client, loaded, timeout, caller),
+      close,
+    }
+  },
+  close: (cluster) => cluster.close(),
+})
+
+const loadClient = async (): Promise<ClientNode> => {
+  try {
+    return await import('@kubernetes/client-node')
+  } catch (cause) {
+    if ((cause as { code?: string }).code !== 'ERR_MODULE_NOT_FOUND') throw cause
+    throw new YarakError('missing_package', 'the Kubernetes actions need it: npm install @kubernetes/client-node', {
+      cause,
+      permanent: true,
+    })
+  }
+}
+
+const clientsFor = (client: ClientNode, config: KubeConfig, timeout: number, caller: Caller): Clients => {
+  const configuration = client.createConfiguration({
+    baseServer: new client.ServerConfiguration((config.getCurrentCluster()?.server ?? '').replace(/\/+$/, ''), {}),
+    httpApi: tracedHttp({ client, config, caller, timeout }),
+  })
+  const made = new Map<unknown, unknown>()
+  const of = <T>(Api: new (configuration: Configuration) => T): T => {
+    if (!made.has(Api)) made.set(Api, new Api(configuration))
+    return made.get(Api) as T
+  }
+  return {
+    get core() {
+      return of(client.CoreV1Api)
+    },
+    get apps() {
+      return of(client.AppsV1Api)
+    },
+    get batch() {
+      return of(client.BatchV1Api)
+    },
+    get networking() {
+      return of(client.NetworkingV1Api)
+    },
+    get objects() {
+      return of<KubernetesObjectApi>(client.KubernetesObjectApi)
+    },
+    config,
+    patchAs: (kind) => client.setHeaderOptions('Content-Type', client.PatchStrategy[kind]),
+  }
+}

@@ -1,0 +1,298 @@
+/**
+ * An API server of Kubernetes in this process: the few routes that the actions use, over real HTTP, as strict about the
+ * documented wire format as the real one where a client can be wrong without noticing.
+ * @see https://kubernetes.io/docs/reference/using-api/api-concepts/
+ */
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+
+/** What of an object the tests and the routes look at. */
+export interface KubeObject {
+  readonly apiVersion?: string
+  readonly kind?: string
+  readonly metadata: {
+    readonly name: string
+    readonly namespace?: string
+    readonly uid?: string
+    readonly labels?: Readonly<Record<string, string>>
+    readonly annotations?: Readonly<Record<string, string>>
+    readonly ownerReferences?: readonly unknown[]
+    readonly managedFields?: readonly { readonly manager: string; readonly operation: string }[]
+  }
+  readonly spec?: Readonly<Record<string, unknown>>
+  readonly status?: Readonly<Record<string, unknown>>
+}
+
+/** A body as sent: an object, a part of one, or the options of a delete. */
+export type Body = Partial<KubeObject> & {
+  readonly preconditions?: { readonly uid?: string }
+  readonly dryRun?: readonly string[]
+  readonly gracePeriodSeconds?: number
+}
+
+/** One request as it came. */
+export interface Seen {
+  readonly method: string
+  readonly path: string
+  readonly query: Readonly<Record<string, string>>
+  readonly headers: Readonly<Record<string, string | undefined>>
+  readonly body: Body | undefined
+}
+
+/** An answer instead of the usual one; undefined: the usual one. */
+export type Override = (
+  request: Seen,
+) => { status: number; body: unknown; headers?: Record<string, string> } | 'hang' | 'cut' | undefined
+
+export interface FakeCluster {
+  readonly url: string
+  /** Path of a kubeconfig file for it. */
+  readonly kubeconfig: string
+  readonly requests: Seen[]
+  /** How many connections were made so far. */
+  readonly connections: number
+  add(kind: Kind, object: KubeObject): KubeObject
+  get(kind: Kind, namespace: string, name: string): KubeObject | undefined
+  /** Set to answer otherwise. */
+  override: Override | undefined
+  close(): Promise<void>
+}
+
+export const TOKEN = 'the-secret-token'
+
+const KINDS = {
+  Pod: { root: '/api/v1', plural: 'pods', group: '' },
+  Node: { root: '/api/v1', plural: 'nodes', group: '' },
+  ReplicaSet: { root: '/apis/apps/v1', plural: 'replicasets', group: 'apps' },
+  StatefulSet: { root: '/apis/apps/v1', plural: 'statefulsets', group: 'apps' },
+  DaemonSet: { root: '/apis/apps/v1', plural: 'daemonsets', group: 'apps' },
+  Job: { root: '/apis/batch/v1', plural: 'jobs', group: 'batch' },
+  NetworkPolicy: { root: '/apis/networking.k8s.io/v1', plural: 'networkpolicies', group: 'networking.k8s.io' },
+} as const
+
+export type Kind = keyof typeof KINDS
+
+/** A `Status` with everything the real server fills in. */
+export const status = (code: number, reason: string, message: string, details?: object) => ({
+  status: code,
+  body: { kind: 'Status', apiVersion: 'v1', metadata: {}, status: 'Failure', message, reason, details, code },
+})
+
+type Answer = { status: number; body: unknown; headers?: Record<string, string> }
+
+class ApiError extends Error {
+  readonly answer: Answer
+  constructor(answer: Answer) {
+    super(JSON.stringify(answer.body))
+    this.answer = answer
+  }
+}
+
+const refuse = (...args: Parameters<typeof status>): never => {
+  throw new ApiError(status(...args))
+}
+
+/** Starts one on a free port of the loopback. `basePath`: below which it serves, as a gateway to many clusters does. */
+export const fakeCluster = async ({ basePath = '' } = {}): Promise<FakeCluster> => {
+  const store = new Map<string, KubeObject>()
+  const requests: Seen[] = []
+  const server = createServer((request, response) => void serve(request, response))
+  let connections = 0
+  server.on('connection', () => connections++)
+  const serve = async (request: IncomingMessage, response: ServerResponse) => {
+    const seen = await read(request, basePath)
+    requests.push(seen)
+    const given = cluster.override?.(seen)
+    if (given === 'hang') return
+    if (given === 'cut') return void response.destroy()
+    const answer = given ?? answerTo(seen, store)
+    const isJson = typeof answer.body !== 'string'
+    response.writeHead(answer.status, { 'content-type': isJson ? 'application/json' : 'text/plain', ...answer.headers })
+    response.end(isJson ? JSON.stringify(answer.body) : (answer.body as string))
+  }
+  await new Promise<void>((done) => server.listen(0, '127.0.0.1', done))
+  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}${basePath}`
+  const dir = await mkdtemp(join(tmpdir(), 'yarak-cluster-'))
+  const kubeconfig = join(dir, 'config')
+  await writeFile(kubeconfig, kubeconfigFor(url))
+  const cluster: FakeCluster = {
+    url,
+    kubeconfig,
+    requests,
+    get connections() {
+      return connections
+    },
+    override: undefined,
+    add(kind, object) {
+      store.set(keyOf(kind, object.metadata.namespace ?? '', object.metadata.name), { kind, ...object })
+      return object
+    },
+    get: (kind, namespace, name) => store.get(keyOf(kind, namespace, name)),
+    async close() {
+      server.closeAllConnections()
+      await new Promise((done) => server.close(done))
+      await rm(dir, { recursive: true })
+    },
+  }
+  return cluster
+}
+
+/** The file of a cluster at `url`, with a token. */
+export const kubeconfigFor = (url: string, { name = 'fake', insecure = true, token = TOKEN } = {}): string =>
+  JSON.stringify({
+    apiVersion: 'v1',
+    kind: 'Config',
+    'current-context': name,
+    clusters: [{ name, cluster: { server: url, 'insecure-skip-tls-verify': insecure } }],
+    users: [{ name, user: { token } }],
+    contexts: [{ name, context: { cluster: name, user: name } }],
+  })
+
+const keyOf = (kind: Kind, namespace: string, name: string): string => `${kind}/${namespace}/${name}`
+
+const read = async (request: IncomingMessage, basePath: string): Promise<Seen> => {
+  const url = new URL(request.url ?? '/', 'http://fake')
+  const chunks: Buffer[] = []
+  for await (const chunk of request) chunks.push(chunk as Buffer)
+  const text = Buffer.concat(chunks).toString()
+  return {
+    method: request.method ?? '',
+    path: url.pathname.startsWith(basePath) ? url.pathname.slice(basePath.length) : url.pathname,
+    query: Object.fromEntries(url.searchParams),
+    headers: request.headers as Record<string, string>,
+    body: text ? (JSON.parse(text) as Body) : undefined,
+  }
+}
+
+const answerTo = (seen: Seen, store: Map<string, KubeObject>): Answer => {
+  try {
+    if (seen.headers.authorization !== `Bearer ${TOKEN}`) refuse(401, 'Unauthorized', 'Unauthorized')
+    checkQuery(seen)
+    return { status: 200, body: route(seen, store) }
+  } catch (error) {
+    if (error instanceof ApiError) return error.answer
+    throw error
+  }
+}
+
+const checkQuery = ({ query }: Seen): void => {
+  if (query.dryRun !== undefined && query.dryRun !== 'All') {
+    refuse(422, 'Invalid', `dryRun: Unsupported value: "${query.dryRun}": supported values: "All"`)
+  }
+}
+
+const route = (seen: Seen, store: Map<string, KubeObject>): unknown => {
+  for (const [kind, { root, plural }] of Object.entries(KINDS)) {
+    if (!seen.path.startsWith(`${root}/`)) continue
+    const rest = seen.path.slice(root.length)
+    const [, namespace = '', name] = new RegExp(`^(?:/namespaces/([^/]+))?/${plural}(?:/([^/]+))?$`).exec(rest) ?? []
+    if (!rest.includes(`/${plural}`)) continue
+    const at = { kind: kind as Kind, namespace: decodeURIComponent(namespace), name: decodeURIComponent(name ?? '') }
+    if (seen.method === 'GET') return at.name ? found(store, at) : list(seen, store, at)
+    if (seen.method === 'PATCH') return patch(seen, store, at)
+    if (seen.method === 'DELETE') return remove(seen, store, at)
+  }
+  return refuse(404, 'NotFound', 'the server could not find the requested resource', {})
+}
+
+interface At {
+  readonly kind: Kind
+  readonly namespace: string
+  readonly name: string
+}
+
+const found = (store: Map<string, KubeObject>, { kind, namespace, name }: At): KubeObject => {
+  const { plural, group } = KINDS[kind]
+  return (
+    store.get(keyOf(kind, namespace, name)) ??
+    refuse(404, 'NotFound', `${plural}${group && `.${group}`} "${name}" not found`, { name, group, kind: plural })
+  )
+}
+
+const list = ({ query }: Seen, store: Map<string, KubeObject>, { kind, namespace }: At): unknown => {
+  const node = /^spec\.nodeName=(.+)$/.exec(query.fieldSelector ?? '')?.[1]
+  if (query.fieldSelector && !node) refuse(400, 'BadRequest', `field label not supported: ${query.fieldSelector}`)
+  const all = [...store.values()]
+    .filter((one) => one.kind === kind && (!namespace || one.metadata.namespace === namespace))
+    .filter((one) => !node || one.spec?.nodeName === node)
+  const start = Number(query.continue ?? 0)
+  const end = start + Number(query.limit ?? all.length)
+  return {
+    kind: `${kind}List`,
+    apiVersion: 'v1',
+    metadata: { resourceVersion: '1', ...(end < all.length && { continue: String(end) }) },
+    // As the real server: the items of a list carry neither kind nor apiVersion.
+    items: all.slice(start, end).map(({ kind: _kind, apiVersion: _version, ...item }) => item),
+  }
+}
+
+const MERGES = new Set(['application/merge-patch+json', 'application/strategic-merge-patch+json'])
+
+const patch = (seen: Seen, store: Map<string, KubeObject>, at: At): KubeObject => {
+  const type = seen.headers['content-type'] ?? ''
+  if (type === 'application/apply-patch+yaml') return apply(seen, store, at)
+  if (!MERGES.has(type)) return refuse(415, 'UnsupportedMediaType', `the body of the request was in an unknown format`)
+  const before = found(store, at)
+  const uid = seen.body?.metadata?.uid
+  if (uid !== undefined && uid !== before.metadata.uid) {
+    const message = `metadata.uid: Invalid value: "${uid}": field is immutable`
+    refuse(422, 'Invalid', message, {
+      name: at.name,
+      causes: [{ reason: 'FieldValueInvalid', message, field: 'metadata.uid' }],
+    })
+  }
+  const after = merged(before, seen.body) as KubeObject
+  if (seen.query.dryRun === undefined) store.set(keyOf(at.kind, at.namespace, at.name), after)
+  return after
+}
+
+/** JSON Merge Patch, RFC 7396. */
+export const merged = (target: unknown, change: unknown): unknown => {
+  if (typeof change !== 'object' || change === null || Array.isArray(change)) return change
+  const result: Record<string, unknown> =
+    typeof target === 'object' && target !== null && !Array.isArray(target) ? { ...target } : {}
+  for (const [key, value] of Object.entries(change)) {
+    if (value === null) delete result[key]
+    else result[key] = merged(result[key], value)
+  }
+  return result
+}
+
+/** Server-side apply, with one manager per object: another's object is a conflict unless forced. */
+const apply = ({ query, body }: Seen, store: Map<string, KubeObject>, at: At): KubeObject => {
+  const manager = query.fieldManager
+  if (!manager) return refuse(422, 'Invalid', 'fieldManager: Required value: is required for apply patch')
+  if (!body?.apiVersion || body.kind !== at.kind || body.metadata?.name !== at.name) {
+    return refuse(400, 'BadRequest', 'the body must name apiVersion, kind and the name in the URL')
+  }
+  if (body.metadata.managedFields) refuse(400, 'BadRequest', 'metadata.managedFields must be nil')
+  const before = store.get(keyOf(at.kind, at.namespace, at.name))
+  const owner = before?.metadata.managedFields?.[0]?.manager
+  if (before && owner !== manager && query.force !== 'true') {
+    const message = `Apply failed with 1 conflict: conflict with "${owner ?? 'unknown'}": .spec.egress`
+    refuse(409, 'Conflict', message, { causes: [{ reason: 'FieldManagerConflict', message, field: '.spec.egress' }] })
+  }
+  const managedFields = [{ manager, operation: 'Apply' }]
+  const after = { ...body, metadata: { ...body.metadata, namespace: at.namespace, managedFields } }
+  if (query.dryRun === undefined) store.set(keyOf(at.kind, at.namespace, at.name), after)
+  return after
+}
+
+/** Options are read from the body when there is one, and only then not from the query: so the real server does. */
+const remove = ({ query, body }: Seen, store: Map<string, KubeObject>, at: At): KubeObject => {
+  const before = found(store, at)
+  const options: Body = body ?? { ...(query.dryRun && { dryRun: [query.dryRun] }) }
+  const uid = options.preconditions?.uid
+  if (uid !== undefined && uid !== before.metadata.uid) {
+    const why = `the UID in the precondition (${uid}) does not match the UID in record (${before.metadata.uid}). The object might have been deleted and then recreated`
+    refuse(409, 'Conflict', `Operation cannot be fulfilled on ${KINDS[at.kind].plural} "${at.name}": ${why}`, {
+      name: at.name,
+      kind: KINDS[at.kind].plural,
+    })
+  }
+  if (!options.dryRun?.includes('All')) store.delete(keyOf(at.kind, at.namespace, at.name))
+  return before
+}
