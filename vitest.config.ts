@@ -4,11 +4,13 @@ export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
     exclude: ['test/real/**', 'test/bench/**', 'test/torture/**'],
+    globalSetup: ['test/real/announce.ts'],
     testTimeout: 20_000,
     coverage: {
       provider: 'v8',
-      include: ['src/**', 'inputs/**', 'outputs/**'],
-      exclude: ['**/*.md'],
+      include: ['src/**/*.ts', 'inputs/**/*.ts', 'outputs/**/*.ts'],
+      exclude: ['src/cli/generate.ts'],
+      reporter: ['text-summary', 'lcovonly'],
       thresholds: { lines: 90 },
     },
   },

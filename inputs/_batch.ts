@@ -11,7 +11,8 @@ export const splitBody = (
   ndjson: boolean,
 ): { readonly batch: boolean; readonly texts: readonly string[] } => {
   const text = body.trim()
-  if (text.startsWith('[')) return { batch: true, texts: splitArray(text) ?? [text] }
+  const items = text.startsWith('[') ? splitArray(text) : undefined
+  if (items) return { batch: true, texts: items }
   if (ndjson || (NEWLINE_INSIDE.test(text) && isLines(text))) return { batch: true, texts: linesOf(text) }
   return { batch: false, texts: [text] }
 }

@@ -3,9 +3,10 @@
  * A record is taken when the gateway has accepted it; its chain runs outside of the batch.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
-import { type InputIo, messageOf, type Receipt, YarakError } from '../src/plugin.ts'
+import type { InputIo } from '../src/plugin.ts'
 import type { KafkaBatch, KafkaConsumer, KafkaRecord, TopicPartition } from '../src/resources/kafka.ts'
-import { emitOptions } from './_kafka-record.ts'
+import { createOffer } from './_kafka-accept.ts'
+import { createCommits } from './_kafka-commits.ts'
 import { createOffsetTracker, type OffsetTracker, type Settle } from './_offsets.ts'
 
 export interface SessionOptions {
@@ -33,6 +34,8 @@ export interface KafkaSession {
 interface Lane extends TopicPartition {
   readonly tracker: OffsetTracker
   paused: boolean
+  /** Ends the wait for room. */
+  wake?: (() => void) | undefined
   /** Reading starts again at what the group has committed; until its first batch we do not know where that is. */
   rejoined: boolean
 }
@@ -43,8 +46,8 @@ interface Lane extends TopicPartition {
  */
 const BEHIND = 100
 
-/** Milliseconds before an event that found no room is offered again. */
-const NO_ROOM = 200
+/** Milliseconds that a full partition waits for room before it is paused: a resumed one waits for the next fetch. */
+const PATIENCE = 200
 
 const keyOf = ({ topic, partition }: TopicPartition): string => `${topic}/${partition}`
 
@@ -54,11 +57,11 @@ export const createKafkaSession = (
   consumer: Pick<KafkaConsumer, 'pause' | 'resume' | 'commit'>,
 ): KafkaSession => {
   const { maxInFlight } = options
+  const offer = createOffer(io, options)
   const lanes = new Map<string, Lane>()
   const taking = new Set<Promise<number>>()
   let assigned: readonly TopicPartition[] = []
   let stopping = false
-  let timer: NodeJS.Timeout | undefined
   let idle: (() => void) | undefined
 
   const laneOf = ({ topic, partition }: TopicPartition): Lane => {
@@ -77,43 +80,31 @@ export const createKafkaSession = (
     lane.paused = true
   }
   const resumeIfRoom = (lane: Lane): void => {
-    if (!lane.paused || stopping || !hasRoom(lane)) return
+    if (!hasRoom(lane)) return
+    lane.wake?.()
+    if (!lane.paused || stopping) return
     lane.paused = false
     consumer.resume(lane)
   }
+  const waitForRoom = async (lane: Lane, stop: AbortSignal): Promise<void> => {
+    const { promise, resolve } = Promise.withResolvers<void>()
+    lane.wake = resolve
+    await Promise.race([promise, sleep(PATIENCE, undefined, { signal: stop }).catch(() => {})])
+    lane.wake = undefined
+  }
 
-  // ── commit ──
-  const commit = async (): Promise<void> => {
-    const due = [...lanes.values()].flatMap((lane) => {
-      const offset = lane.rejoined ? undefined : lane.tracker.position
-      return offset === undefined ? [] : [{ lane, topic: lane.topic, partition: lane.partition, offset }]
-    })
-    if (due.length === 0) return
-    try {
-      await consumer.commit(due.map(({ topic, partition, offset }) => ({ topic, partition, offset })))
-    } catch (error) {
-      const level = error instanceof YarakError && error.reason === 'rebalance' ? 'debug' : 'warn'
-      io.log[level]('offsets were not committed; trying again', { error: messageOf(error) })
-      return commitSoon()
-    }
-    for (const { lane, offset } of due) {
-      lane.tracker.forget(offset)
-      resumeIfRoom(lane)
-    }
-  }
-  const commitSoon = (): void => {
-    timer ??= setTimeout(() => {
-      timer = undefined
-      void commit()
-    }, options.commitInterval)
-  }
+  const commits = createCommits(consumer, io.log, {
+    due: () => [...lanes.values()].filter(({ rejoined }) => !rejoined),
+    interval: options.commitInterval,
+    done: resumeIfRoom,
+  })
 
   // ── settle ──
   const isIdle = (): boolean => [...lanes.values()].every(({ tracker }) => tracker.pending === 0)
   const settle = (lane: Lane, done: Settle): void => {
     done()
     if (!isLive(lane)) return
-    commitSoon()
+    commits.soon()
     resumeIfRoom(lane)
     if (idle && isIdle()) idle()
   }
@@ -129,6 +120,7 @@ export const createKafkaSession = (
       for (const record of batch.records) {
         if (stop.aborted || lane.paused || !(await takeOne(lane, record, stop))) break
         taken++
+        if (isFull(lane)) await waitForRoom(lane, stop)
         if (isFull(lane)) {
           io.log.debug('partition paused', { ...at(lane), unsettled: lane.tracker.pending, lag: batch.lag })
           pause(lane)
@@ -142,41 +134,17 @@ export const createKafkaSession = (
   }
   const takeOne = async (lane: Lane, record: KafkaRecord, stop: AbortSignal): Promise<boolean> => {
     if (lane.tracker.has(record.offset)) return true
-    const accepted = await accept(lane, record, stop)
-    if (!accepted) return false
+    const decision = await offer(lane, record, stop)
+    if (decision === 'left') {
+      // a gateway that closes takes no more, and asking it again and again helps nobody
+      if (!stop.aborted) pause(lane)
+      return false
+    }
     const done = lane.tracker.take(record.offset)
-    commitSoon()
-    if (accepted === 'nothing') settle(lane, done)
-    else void accepted.done.then(() => settle(lane, done))
+    commits.soon()
+    if (decision === 'passed') settle(lane, done)
+    else void decision.done.then(() => settle(lane, done))
     return true
-  }
-  const accept = async (
-    lane: Lane,
-    record: KafkaRecord,
-    stop: AbortSignal,
-  ): Promise<Receipt | 'nothing' | undefined> => {
-    if (record.value === null) {
-      io.count('skipped', 'tombstone')
-      return 'nothing'
-    }
-    const how = { ...emitOptions(lane, record, options), signal: stop }
-    while (!stop.aborted) {
-      try {
-        return await io.emit(record.value, how)
-      } catch (error) {
-        const verdict = stop.aborted ? 'stop' : verdictOn(error)
-        if (verdict === 'refused') return refuse(lane, record, error)
-        if (verdict === 'stop') return void pause(lane)
-        if (verdict !== 'later') throw error
-        await sleep(waitOf(error), undefined, { signal: stop }).catch(() => {})
-      }
-    }
-    return undefined
-  }
-  const refuse = (lane: Lane, { offset }: KafkaRecord, error: unknown): 'nothing' => {
-    io.count('rejected', error instanceof YarakError ? error.reason : 'invalid')
-    io.log.warn('record refused', { ...at(lane), offset, error: messageOf(error) })
-    return 'nothing'
   }
 
   return {
@@ -203,23 +171,13 @@ export const createKafkaSession = (
       idle = settled.resolve
       const waiting = Promise.allSettled(taking).then(() => (isIdle() ? undefined : settled.promise))
       await Promise.race([waiting, sleep(options.drain, undefined, { ref: false })])
-      await commit()
+      await commits.now()
     },
     close() {
-      clearTimeout(timer)
+      commits.close()
       lanes.clear()
     },
   }
 }
 
 const at = ({ topic, partition }: TopicPartition): TopicPartition => ({ topic, partition })
-
-/** What the gateway's refusal means for the record. */
-const verdictOn = (error: unknown): 'refused' | 'later' | 'stop' | 'unknown' => {
-  if (!(error instanceof YarakError)) return 'unknown'
-  if (error.code === 'overloaded') return 'later'
-  if (error.code === 'closing') return 'stop'
-  return error.code === 'invalid' || error.code === 'too_large' || error.code === 'unauthorized' ? 'refused' : 'unknown'
-}
-
-const waitOf = (error: unknown): number => (error instanceof YarakError ? error.retryAfter : undefined) ?? NO_ROOM

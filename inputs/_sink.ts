@@ -36,7 +36,7 @@ const LOGGED = 10
 export type Sink<T> = (line: Handed<T>) => Promise<boolean>
 
 /**
- * A function that hands over one line and resolves when it is accepted, or was blank, or was refused and counted. It
+ * A function that hands over one line and resolves when it is accepted, or was blank, or was refused. It
  * waits while `limit` lines are unsettled, and while the gateway is overloaded. False: the gateway stops, and the line
  * was not taken.
  */
@@ -45,7 +45,6 @@ export const createSink = <T>(io: InputIo, settled: Settled<T>, limit: number): 
 
   const refuse = (error: YarakError, { place, where }: Handed<T>): void => {
     settled.add(place)()
-    io.count('rejected', error.reason)
     if (++refused > LOGGED && refused % 1_000 !== 0) return
     io.log.warn(`a line was refused: ${messageOf(error)}`, { at: where, code: error.code, refused })
   }
@@ -72,7 +71,7 @@ export const createSink = <T>(io: InputIo, settled: Settled<T>, limit: number): 
       settled.add(line.place)()
       return true
     }
-    await untilAborted(settled.below(limit), io.signal)
+    if (settled.pending >= limit) await untilAborted(settled.below(limit), io.signal)
     while (!io.signal.aborted) {
       const taken = await offer(line)
       if (typeof taken === 'boolean') return taken

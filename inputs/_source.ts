@@ -19,6 +19,8 @@ export interface Source {
   head: Buffer
   /** When it was last written to, as far as it has been read; nanoseconds. */
   mtime: bigint
+  /** The part of a position that all lines share, once it cannot change any more. */
+  name?: string
 }
 
 const markSchema = z.object({
@@ -68,12 +70,15 @@ export const sourceOf = ({ dev, ino, restarts, real }: Mark, { head, stat }: Ope
  * complete before any line of a growing file is read, and not on the whole head, which still grows then.
  * @example '2049:131:9f86d081884c:4096'
  */
-export const positionOf = (source: Source, offset: number): string =>
-  `${source.dev}:${source.ino}:${firstLineKey(source.head)}${source.restarts > 0 ? `.${source.restarts}` : ''}:${offset}`
+export const positionOf = (source: Source, offset: number): string => `${source.name ?? nameOf(source)}:${offset}`
 
-const firstLineKey = (head: Buffer): string => {
+const nameOf = (source: Source): string => {
+  const { dev, ino, restarts, head } = source
   const newline = head.indexOf(10)
-  return sha256(newline < 0 ? head : head.subarray(0, newline + 1)).slice(0, 12)
+  const key = sha256(newline < 0 ? head : head.subarray(0, newline + 1)).slice(0, 12)
+  const name = `${dev}:${ino}:${key}${restarts > 0 ? `.${restarts}` : ''}`
+  if (newline >= 0 || head.length === HEAD) source.name = name
+  return name
 }
 
 /** A file that is open, as it was when it was opened. */

@@ -291,7 +291,8 @@ export class Tail {
     const { source, offset } = one
     const { start } = one.splitter
     const copy = await findCopy(this.#options.path, markOf(source, start))
-    one.source = { ...source, restarts: source.restarts + 1, head: NOTHING }
+    const { dev, ino, restarts, real, mtime } = source
+    one.source = { dev, ino, restarts: restarts + 1, real, head: NOTHING, mtime }
     one.splitter = createLineSplitter(this.#options.maxLine)
     Object.assign(one, { offset: 0, seen: -1n, why: 'emptied' })
     if (copy) this.#row.unshift(this.#reading(copy, source, start, false, 'resumed'))

@@ -19,7 +19,8 @@ export const createStdinInput = (open: () => Readable): Declared<Input<typeof co
   defineInput({
     type: 'stdin',
     summary: 'Reads Falco alerts from standard input, one JSON object a line.',
-    notes: 'Ends when the stream ends and every line is settled. A stream cannot be read again: the journal keeps it.',
+    notes:
+      'Ends when the stream ends and every line is settled. A stream cannot be read again: what is not settled when the process dies is lost.',
     config,
     replayable: false,
     run: (settings, io) => readLines(open(), settings, io),

@@ -35,6 +35,8 @@ export interface AcceptorHost {
 export interface Acceptor {
   source(id: string, plugin: Pick<Input, 'replayable' | 'run'>): Source
   emit(source: Source, raw: unknown, options?: EmitOptions): Promise<Receipt>
+  /** Counts what an input never emitted. */
+  count(input: string, what: 'skipped' | 'rejected', reason: string): void
   unsettled(): number
   /** Resolves when nothing is unsettled. */
   settled(): Promise<void>
@@ -43,32 +45,38 @@ export interface Acceptor {
 export const createAcceptor = (host: AcceptorHost): Acceptor => {
   const { counters, limits } = host
   const accepting = createPlaces(limits.accepting)
-  const open = new Set<Promise<unknown>>()
+  const open = new Map<string, Promise<readonly Report[]>>()
 
   const accept = async (source: Source, raw: unknown, options: EmitOptions): Promise<Receipt> => {
     if (host.closing.aborted) throw new YarakError('closing', 'the gateway is stopping')
-    const at = now()
-    const event = parseEvent(raw, {
-      id: options.position && source.replayable ? replayedEventId(source.id, options.position) : uuidv7(Date.now()),
-      input: source.id,
-      authenticated: options.authenticated,
-    })
+    const at = host.tracing.now()
+    const id = options.position && source.replayable ? replayedEventId(source.id, options.position) : uuidv7(Date.now())
+    const event = parseEvent(raw, { id, input: source.id, authenticated: options.authenticated })
+    const known = open.get(id)
+    if (known) return { id, done: settledWith(known, source) }
     const settle = await room(source, options)
     const target = targetOf(event)
     const scope: Scope = { event, target, ...(host.cluster && { cluster: host.cluster }) }
-    const matching = now()
+    const matching = host.tracing.now()
     const rules = host.matcher.match(scope)
     const span = receptionSpan(host.tracing, scope, options, { source, at, matched: rules.length })
     matchSpan(host, span, matching, rules)
     const done = answer(rules, scope, span)
-    span.end(now())
+    span.end()
     const settled = done.finally(() => {
-      open.delete(settled)
+      open.delete(id)
       settle()
       counters.add('yarak_events_settled_total', { input: source.id })
     })
-    open.add(settled)
-    return { id: event.id, done: settled }
+    open.set(id, settled)
+    return { id, done: settled }
+  }
+
+  /** Redelivered while it is in work, e.g. after a lost Kafka session: settled with the first delivery. */
+  const settledWith = async (first: Promise<readonly Report[]>, source: Source): Promise<readonly Report[]> => {
+    const reports = await first
+    counters.add('yarak_events_settled_total', { input: source.id })
+    return reports
   }
 
   const answer = async (rules: readonly ReadyRule[], scope: Scope, span: Span): Promise<readonly Report[]> => {
@@ -115,15 +123,17 @@ export const createAcceptor = (host: AcceptorHost): Acceptor => {
         free?.()
       }
     },
+    count(input, what, reason) {
+      if (what === 'skipped') return counters.add('yarak_input_skipped_total', { input, reason })
+      counters.add('yarak_events_received_total', { input })
+      counters.add('yarak_events_rejected_total', { input, reason })
+    },
     unsettled: () => open.size,
     async settled() {
-      while (open.size > 0) await Promise.allSettled(open)
+      while (open.size > 0) await Promise.allSettled(open.values())
     },
   }
 }
-
-/** Milliseconds since the epoch, with fractions. */
-const now = (): number => performance.timeOrigin + performance.now()
 
 interface Reception {
   readonly source: Source
@@ -164,4 +174,4 @@ const matchSpan = ({ tracing, matcher }: AcceptorHost, parent: Span, at: number,
       at,
       attributes: { 'yarak.rules.evaluated': matcher.size, 'yarak.rules.matched': rules.map(({ name }) => name) },
     })
-    .end(now())
+    .end()

@@ -9,7 +9,10 @@ export const backoff = (attempt: number, first = 500, most = 60_000, random = Ma
   return whole / 2 + (whole / 2) * random()
 }
 
-/** Waits; ends early, without an error, when the signal fires. */
+/** The longest that a timer can wait; one of more fires at once. */
+const LONGEST = 2 ** 31 - 1
+
+/** Waits, at most 24 days; ends early, without an error, when the signal fires. */
 export const pause = (ms: number, signal?: AbortSignal): Promise<void> =>
   new Promise((resolve) => {
     if (signal?.aborted) return resolve()
@@ -18,7 +21,7 @@ export const pause = (ms: number, signal?: AbortSignal): Promise<void> =>
       signal?.removeEventListener('abort', done)
       resolve()
     }
-    const timer = setTimeout(done, ms)
+    const timer = setTimeout(done, Math.min(ms, LONGEST))
     signal?.addEventListener('abort', done, { once: true })
   })
 

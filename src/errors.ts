@@ -71,11 +71,23 @@ export class YarakError extends Error {
 }
 
 /** The message of anything thrown, on one line, with its cause when that says more. */
-export const messageOf = (error: unknown): string => {
+export const messageOf = (error: unknown): string => describe(error, MAX_CAUSES)
+
+/** A cause may be its own cause. */
+const MAX_CAUSES = 5
+
+const describe = (error: unknown, causes: number): string => {
   if (!(error instanceof Error)) return String(error)
-  const own = (error.message || error.name).replaceAll(/\s*\n\s*/g, ' ')
-  const cause = error.cause === undefined ? '' : messageOf(error.cause)
+  const own = ownMessage(error, causes).replaceAll(/\s*\n\s*/g, ' ')
+  const cause = error.cause === undefined || causes === 0 ? '' : describe(error.cause, causes - 1)
   return cause && !own.includes(cause) ? `${own}: ${cause}` : own
+}
+
+/** Node's error of a connection tried at several addresses has no message of its own. */
+const ownMessage = (error: Error, causes: number): string => {
+  if (error.message || !(error instanceof AggregateError) || causes === 0) return error.message || error.name
+  const each = (error.errors as unknown[]).map((one) => describe(one, causes - 1))
+  return [...new Set(each)].join(', ') || error.name
 }
 
 /** The stable word for anything thrown, for metrics, spans and reports. */

@@ -78,29 +78,58 @@ export interface EventOrigin {
  */
 export const parseEvent = (raw: unknown, origin: EventOrigin): FalcoEvent => {
   const text = typeof raw === 'string' ? raw : raw instanceof Uint8Array ? DECODER.decode(raw) : undefined
-  const data = text === undefined ? copied(raw) : parseJson(text)
+  const data = text === undefined ? fromHost(raw) : parseJson(text)
   if (typeof data !== 'object' || data === null || Array.isArray(data)) {
     throw invalid(`an event is a JSON object, not ${kindOf(data)}`)
   }
-  try {
-    return new ParsedEvent(data as Members, text, origin)
-  } catch (error) {
-    if (error instanceof RangeError) throw invalid('the event is nested too deeply')
-    throw error
-  }
+  return new ParsedEvent(data as Members, text, origin)
 }
 
-/** A host's object is its own: what we freeze is a copy. */
-const copied = (raw: unknown): unknown => {
+/** A host's object is its own, and may be anything: what we freeze is a copy. */
+const fromHost = (raw: unknown): unknown => {
+  if (typeof raw !== 'object' || raw === null) return raw
   try {
-    return structuredClone(raw)
+    return copied(raw, '', 0)
   } catch (cause) {
-    throw new YarakError('invalid', 'an event object may hold only JSON values', { cause, permanent: true })
+    if (cause instanceof YarakError) throw cause
+    throw new YarakError('invalid', 'the members of the event cannot be read', { cause, permanent: true })
   }
 }
 
-const kindOf = (value: unknown): string =>
-  Array.isArray(value) ? 'an array' : value === null ? 'null' : `a ${typeof value}`
+/** What JSON would make of a value, but with its bigints; members that are undefined are left out. */
+const copied = (value: unknown, name: string, depth: number): unknown => {
+  if (typeof value !== 'object') {
+    if (!SCALARS.has(typeof value) || (typeof value === 'number' && !Number.isFinite(value))) throw notJson(value, name)
+    return value
+  }
+  if (value === null) return value
+  if (depth > MAX_DEPTH) throw tooDeep()
+  if (Array.isArray(value)) return Array.from(value, (inner, i) => copied(inner, `${name}[${i}]`, depth + 1))
+  const { toJSON } = value as { toJSON?: unknown }
+  if (typeof toJSON === 'function') return copied(toJSON.call(value), name, depth + 1)
+  if (Object.prototype.toString.call(value) !== '[object Object]') throw notJson(value, name)
+  const members = Object.entries(value).filter(([, inner]) => inner !== undefined)
+  return Object.fromEntries(
+    members.map(([key, inner]) => [key, copied(inner, name ? `${name}.${key}` : key, depth + 1)]),
+  )
+}
+
+const SCALARS: ReadonlySet<string> = new Set(['string', 'number', 'boolean', 'bigint'])
+
+const notJson = (value: unknown, name: string): YarakError => {
+  const kind = typeof value === 'number' ? String(value) : Object.prototype.toString.call(value).slice(8, -1)
+  return invalid(`${name || 'the event'} must be a JSON value, not ${kind}`)
+}
+
+/** Levels of nesting; an object of the Kubernetes audit log has about 20. */
+const MAX_DEPTH = 100
+
+const tooDeep = (): YarakError => invalid('the event is nested too deeply')
+
+const kindOf = (value: unknown): string => {
+  if (value === null || value === undefined) return String(value)
+  return Array.isArray(value) ? 'an array' : typeof value === 'object' ? 'an object' : `a ${typeof value}`
+}
 
 type Members = Record<string, FieldValue | undefined>
 
@@ -128,11 +157,24 @@ const FALCO_LINE = new RegExp(
 /** JSON.parse that keeps integers beyond 2^53 as bigints, from the digits in the text. */
 const parseExact = (text: string): unknown =>
   JSON.parse(text, ((_key: string, value: unknown, context?: { source?: string }) =>
-    typeof value === 'number' && isUnsafe(value) && context?.source && /^-?\d+$/.test(context.source)
-      ? BigInt(context.source)
-      : value) as (key: string, value: unknown) => unknown) as unknown
+    typeof value === 'number' && isUnsafe(value) && context?.source ? exactNumber(value, context.source) : value) as (
+    key: string,
+    value: unknown,
+  ) => unknown) as unknown
 
-const isUnsafe = (value: number): boolean => Number.isInteger(value) && !Number.isSafeInteger(value)
+/** Digits of an integer; reading a bigint of millions would hold up everything else. */
+const MAX_DIGITS = 1_000
+
+const exactNumber = (value: number, source: string): number | bigint => {
+  const isInteger = /^-?\d+$/.test(source)
+  if (isInteger ? source.length > MAX_DIGITS : !Number.isFinite(value)) {
+    throw invalid(`the number ${source.slice(0, 20)}${source.length > 20 ? '...' : ''} is too large`)
+  }
+  return isInteger ? BigInt(source) : value
+}
+
+const isUnsafe = (value: number): boolean =>
+  !Number.isSafeInteger(value) && (Number.isInteger(value) || !Number.isFinite(value))
 
 const hasUnsafe = (value: unknown): boolean =>
   typeof value === 'number'
@@ -183,9 +225,10 @@ class ParsedEvent implements FalcoEvent {
     if (uuid) this.uuid = uuid
     const fields = data.output_fields ?? NOTHING
     if (typeof fields !== 'object' || Array.isArray(fields)) throw invalid(`output_fields must be an object`)
-    deepFreeze(data)
+    const isBeyondDoubles = deepFreeze(data)
     this.#plain = data
     this.#text = text
+    if (isBeyondDoubles) this.#members()
     this.output = optionalText(data, 'output') || optionalText(data, 'message') || composed(this.rule, this.fields)
     Object.freeze(this)
   }
@@ -210,6 +253,7 @@ class ParsedEvent implements FalcoEvent {
     return {
       ...(this.uuid && { uuid: this.uuid }),
       output: this.output,
+      ...(this.#plain.message && { message: this.#plain.message }),
       priority: this.priority,
       rule: this.rule,
       time: this.time,
@@ -231,10 +275,11 @@ class ParsedEvent implements FalcoEvent {
 }
 
 const NOTHING: Members = Object.freeze({})
+const NO_TAGS: readonly string[] = Object.freeze([])
 
 const requiredText = (data: Members, name: string): string => {
   const text = optionalText(data, name)
-  if (!text) throw invalid(`${name} is ${data[name] === undefined ? 'missing' : 'empty'}`)
+  if (!text) throw invalid(`${name} is ${data[name] == null ? 'missing' : 'empty'}`)
   return text
 }
 
@@ -262,14 +307,20 @@ const timeOf = (data: Members): string => {
   const time =
     match &&
     `${match[1]}T${match[2]}${match[3] ?? ''}${offset.length === 5 ? `${offset.slice(0, 3)}:${offset.slice(3)}` : offset.toUpperCase()}`
-  if (!time || Number.isNaN(Date.parse(`${match[1]}T${match[2]}Z`))) {
+  if (!time || !isOnTheCalendar(time)) {
     throw invalid(`time ${JSON.stringify(text.slice(0, 40))} is not RFC 3339, e.g. 2026-01-31T12:00:00.123456789Z`)
   }
   return time
 }
 
+/** Date.parse alone takes the 30th of February for the 2nd of March. */
+const isOnTheCalendar = (time: string): boolean => {
+  const day = time.slice(0, 10)
+  return !Number.isNaN(Date.parse(time)) && new Date(`${day}T00:00:00Z`).toISOString().startsWith(day)
+}
+
 const tagsOf = (data: Members): readonly string[] => {
-  const tags = data.tags ?? []
+  const tags = data.tags ?? NO_TAGS
   if (!Array.isArray(tags)) throw invalid(`tags must be an array of strings`)
   const wrong = tags.findIndex((tag) => typeof tag !== 'string')
   if (wrong >= 0) throw invalid(`tags[${wrong}] must be a string`)
@@ -292,10 +343,14 @@ export const textOf = (value: FieldValue | undefined): string =>
         ? toJson(value)
         : String(value)
 
-const deepFreeze = (value: unknown): void => {
-  if (typeof value !== 'object' || value === null || Object.isFrozen(value)) return
+/** Freezes all of it; true when it holds a number that no double can hold. */
+const deepFreeze = (value: unknown, depth = 0): boolean => {
+  if (typeof value !== 'object' || value === null) return value === Infinity || value === -Infinity
+  if (depth > MAX_DEPTH) throw tooDeep()
   Object.freeze(value)
-  for (const inner of Object.values(value)) if (typeof inner === 'object') deepFreeze(inner)
+  let isBeyondDoubles = false
+  for (const inner of Object.values(value)) if (deepFreeze(inner, depth + 1)) isBeyondDoubles = true
+  return isBeyondDoubles
 }
 
 const rawJson = (JSON as unknown as { rawJSON(text: string): unknown }).rawJSON

@@ -38,6 +38,7 @@ export interface Gateway {
   ended(): Promise<void>
   /**
    * Takes no new events, lets what runs finish until the deadline, then cuts it short and closes everything.
+   * A second call waits for the first.
    * @param options.deadline milliseconds; default 10,000
    */
   stop(options?: { deadline?: number }): Promise<void>
@@ -130,11 +131,7 @@ export const createGateway = (options: GatewayOptions): Gateway => {
       ...io(use.id),
       emit: (raw, opts) => acceptor.emit(source, raw, opts),
       signal: stopping.signal,
-      count: (what, reason) =>
-        counters.add(what === 'skipped' ? 'yarak_input_skipped_total' : 'yarak_events_rejected_total', {
-          input: use.id,
-          reason,
-        }),
+      count: (what, reason) => acceptor.count(use.id, what, reason),
     }
   }
   const supervisor = createSupervisor(
@@ -155,6 +152,20 @@ export const createGateway = (options: GatewayOptions): Gateway => {
   })
   countGauges(counters, { responder, deliveries, acceptor })
 
+  let stopped: Promise<void> | undefined
+  const stop = async (deadline: number): Promise<void> => {
+    stopping.abort(new YarakError('closing', 'the gateway is stopping'))
+    const timer = setTimeout(() => interrupt.abort(new YarakError('interrupted', 'the deadline passed')), deadline)
+    const gaveUp = new Promise<void>((resolve) => interrupt.signal.addEventListener('abort', () => resolve()))
+    await Promise.race([Promise.all([supervisor.ended(), acceptor.settled()]), gaveUp])
+    await Promise.all(deliveries.map((delivery) => delivery.close(interrupt.signal)))
+    await Promise.race([acceptor.settled(), gaveUp])
+    clearTimeout(timer)
+    await resources.close().catch((error: unknown) => log.warn('closing failed', { error: messageOf(error) }))
+    await http.close()
+    subscribers.close()
+  }
+
   return {
     app,
     ops: mountOps(health, counters),
@@ -164,18 +175,7 @@ export const createGateway = (options: GatewayOptions): Gateway => {
       supervisor.start()
     },
     ended: () => supervisor.ended(),
-    async stop({ deadline = 10_000 } = {}) {
-      stopping.abort(new YarakError('closing', 'the gateway is stopping'))
-      const timer = setTimeout(() => interrupt.abort(new YarakError('interrupted', 'the deadline passed')), deadline)
-      const gaveUp = new Promise<void>((resolve) => interrupt.signal.addEventListener('abort', () => resolve()))
-      await Promise.race([Promise.all([supervisor.ended(), acceptor.settled()]), gaveUp])
-      await Promise.all(deliveries.map((delivery) => delivery.close(interrupt.signal)))
-      await Promise.race([acceptor.settled(), gaveUp])
-      clearTimeout(timer)
-      await resources.close().catch((error: unknown) => log.warn('closing failed', { error: messageOf(error) }))
-      await http.close()
-      subscribers.close()
-    },
+    stop: ({ deadline = 10_000 } = {}) => (stopped ??= stop(deadline)),
     events: () => subscribers.subscribe(),
     health,
   }

@@ -24,9 +24,11 @@ export interface HttpRequest {
   readonly headers?: Readonly<Record<string, string | undefined>>
   /** An object is sent as JSON, with every digit of large integers. */
   readonly body?: string | Uint8Array | Readable | object
-  /** Milliseconds for the whole exchange. Default 10 s. */
+  /** Milliseconds for the whole exchange. Default: 10 s when there is no signal, else as long as that allows. */
   readonly timeout?: number
   readonly tls?: TlsOptions
+  /** Statuses that are an answer and not an error. Default: 200 to 299. */
+  readonly expect?: readonly number[]
 }
 
 export interface HttpResponse {
@@ -38,7 +40,7 @@ export interface HttpResponse {
 
 /**
  * Sends one request.
- * @throws YarakError `failed` for a status of 300 and more: permanent for 4xx but 408, 425 and 429, with `Retry-After`;
+ * @throws YarakError `failed` for a status that is not expected: permanent for 4xx but 408, 425 and 429, with `Retry-After`;
  * `timed_out`; `unavailable` when there is no connection
  */
 export type Http = (request: HttpRequest, signal?: AbortSignal) => Promise<HttpResponse>
@@ -96,7 +98,8 @@ type PoolFor = (origin: string, tls?: TlsOptions) => Dispatcher
 const send = async (request: HttpRequest, signal: AbortSignal | undefined, poolFor: PoolFor, call: Call) => {
   const url = parseUrl(request.url)
   const method = request.method ?? 'POST'
-  const timeout = AbortSignal.timeout(request.timeout ?? TIMEOUT)
+  const limit = request.timeout ?? (signal ? undefined : TIMEOUT)
+  const timeout = limit === undefined ? undefined : AbortSignal.timeout(limit)
   const attributes = {
     'http.request.method': method,
     'server.address': url.hostname,
@@ -111,11 +114,12 @@ const send = async (request: HttpRequest, signal: AbortSignal | undefined, poolF
         method: method,
         headers: { ...basicAuth(url), ...headersOf(request), ...context.headers },
         body: bodyOf(request.body),
-        signal: signal ? AbortSignal.any([signal, timeout]) : timeout,
+        signal: AbortSignal.any([signal, timeout].filter((one) => one !== undefined)),
       })
       context.set('http.response.status_code', answer.statusCode)
       const body = await readBody(answer.body)
-      if (answer.statusCode >= 300) throw statusError(request, url, answer.statusCode, answer.headers, body)
+      if (!isExpected(answer.statusCode, request.expect))
+        throw statusError(request, url, answer.statusCode, answer.headers, body)
       return { status: answer.statusCode, headers: answer.headers, body }
     } catch (error) {
       throw explained(error, `${method} ${url.origin}`, timeout, signal)
@@ -151,6 +155,9 @@ const readBody = async (body: AsyncIterable<Uint8Array>): Promise<string> => {
   }
   return Buffer.concat(chunks).toString('utf8')
 }
+
+const isExpected = (status: number, expected: readonly number[] = []): boolean =>
+  expected.length > 0 ? expected.includes(status) : status >= 200 && status < 300
 
 const TRY_AGAIN = new Set([408, 425, 429])
 
@@ -216,10 +223,10 @@ export const parseRetryAfter = (header: string | string[] | undefined): number |
   return Number.isNaN(at) ? undefined : Math.max(0, at - Date.now())
 }
 
-const explained = (error: unknown, what: string, timeout: AbortSignal, signal?: AbortSignal): unknown => {
+const explained = (error: unknown, what: string, timeout?: AbortSignal, signal?: AbortSignal): unknown => {
   if (error instanceof YarakError) return error
   if (signal?.aborted) return new YarakError('interrupted', `${what} was cut short`, { cause: signal.reason })
-  if (timeout.aborted) return new YarakError('timed_out', `${what} did not answer in time`, { reason: 'timeout' })
+  if (timeout?.aborted) return new YarakError('timed_out', `${what} did not answer in time`, { reason: 'timeout' })
   const { code } = error as { code?: string }
   return new YarakError('unavailable', `${what}: ${messageOf(error)}`, {
     cause: error,

@@ -14,12 +14,14 @@ if (major < 22 || (major === 22 && minor < 19)) {
   }
   process.on('SIGINT', onSignal)
   process.on('SIGTERM', onSignal)
-  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-    if (error.code === 'EPIPE') process.exit(0)
-  })
+  // whoever read along has gone, as in `yarak run | head`: what runs is finished in order
+  process.stdout.on('error', () => stop.abort())
+  // a gateway that has lost its log still answers
+  process.stderr.on('error', () => {})
   process.exitCode = await main(process.argv.slice(2), {
     out: (text) => void process.stdout.write(text),
     err: (text) => void process.stderr.write(text),
+    tty: process.stderr.isTTY,
     colours: { out: process.stdout.isTTY && !process.env.NO_COLOR, err: process.stderr.isTTY && !process.env.NO_COLOR },
     env: process.env,
     signal: stop.signal,

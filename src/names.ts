@@ -49,6 +49,7 @@ export const RESERVED: readonly string[] = [...ROOTS.keys()]
 export const lookup = (path: NamePath, scope: Scope): unknown => {
   const [first, ...rest] = path
   if (first === undefined) return undefined
+  if (first === 'fields' && rest.length > 0) return fieldAt(rest, scope.event)
   const root = ROOTS.get(String(first))
   return root ? walk(root(scope), rest) : fieldAt(path, scope.event)
 }

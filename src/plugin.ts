@@ -137,7 +137,10 @@ export interface InputIo extends Io {
   readonly emit: Emit
   /** Aborted when the gateway stops: `run` then returns. */
   readonly signal: AbortSignal
-  /** Counts something that came but was not an event, e.g. `skipped`, by reason. */
+  /**
+   * Counts what came and was never emitted: `skipped` is no event at all, `rejected` is one that could not be taken.
+   * What `emit` rejects is counted by the gateway.
+   */
   count(what: 'skipped' | 'rejected', reason: string): void
 }
 

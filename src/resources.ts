@@ -1,5 +1,5 @@
 /** Shared clients: opened on first use, reopened after a failed open, closed when the gateway stops. */
-import { asYarakError, messageOf } from './errors.ts'
+import { asYarakError, messageOf, YarakError } from './errors.ts'
 import type { Io, Resource, Use } from './plugin.ts'
 
 export interface Resources {
@@ -22,16 +22,20 @@ interface Opened {
  */
 export const createResources = (settings: readonly Use<Resource>[], io: (id: string) => Io): Resources => {
   const opened = new Map<string, Opened>()
+  let closed = false
   const open = (resource: Resource): Opened => {
     const use = settings.find(({ plugin }) => plugin.type === resource.type)
     const value = (async () =>
       resource.open(use ? use.config : resource.config.parse({}), io(use?.id ?? resource.type)))()
     const entry: Opened = { resource, value }
-    value.catch(() => opened.set(resource.type, { ...entry, failedAt: Date.now() }))
+    value.catch(() => {
+      if (!closed) opened.set(resource.type, { ...entry, failedAt: Date.now() })
+    })
     return entry
   }
   return {
     async use<T>(resource: Resource<T>): Promise<T> {
+      if (closed) throw new YarakError('closing', `${resource.type} is closed: the gateway is stopping`)
       const known = opened.get(resource.type)
       const stale = known?.failedAt !== undefined && Date.now() - known.failedAt > HOLD_OFF
       const entry = known && !stale ? known : open(resource)
@@ -43,20 +47,20 @@ export const createResources = (settings: readonly Use<Resource>[], io: (id: str
       }
     },
     async close() {
+      closed = true
       const all = [...opened.values()]
       opened.clear()
-      await Promise.all(
-        all.map(async ({ resource, value }) => {
-          const client = await value.catch(() => undefined)
-          if (client === undefined) return
-          await resource.close?.(client).catch((error: unknown) => {
-            io(resource.type).log.warn('closing a resource failed', {
-              resource: resource.type,
-              error: messageOf(error),
-            })
-          })
-        }),
-      )
+      await Promise.all(all.map((one) => closeOne(one, io)))
     },
+  }
+}
+
+const closeOne = async ({ resource, value }: Opened, io: (id: string) => Io): Promise<void> => {
+  const client = await value.catch(() => undefined)
+  if (client === undefined) return
+  try {
+    await resource.close?.(client)
+  } catch (error) {
+    io(resource.type).log.warn('closing a resource failed', { resource: resource.type, error: messageOf(error) })
   }
 }

@@ -13,7 +13,7 @@ export const parseDuration = (text: string): number | undefined => {
 
 /**
  * A duration setting: written as `500ms`, `30s`, `5m`, `1h` or `1d`, read as milliseconds.
- * @example z.strictObject({ timeout: duration().default('30s').describe('...') }) — see {@link durationOr}
+ * @example z.strictObject({ timeout: duration().prefault('30s').describe('Deadline of one try. Default 30s.') })
  */
 export const duration = () =>
   z
@@ -56,10 +56,17 @@ export const isTemplate = (value: unknown): value is string => typeof value === 
 export const checkSettings = (schema: z.ZodType, value: unknown, options: { templates?: boolean } = {}): Problem[] => {
   const parsed = schema.safeParse(value)
   if (parsed.success) return []
-  const problems = parsed.error.issues.flatMap((issue) => describeIssue(issue, value))
-  if (!options.templates) return problems
-  const trusted = [...templatePaths(value)]
-  return problems.filter(({ path }) => !trusted.some((leaf) => startsWith(leaf, path)))
+  const trusted = options.templates ? [...templatePaths(value)] : []
+  return parsed.error.issues
+    .filter((issue) => !trusted.some((leaf) => mayComeFrom(leaf, issue)))
+    .flatMap((issue) => describeIssue(issue, value))
+}
+
+/** A name is never a template; what a union says of a whole may be the fault of any leaf in it. */
+const mayComeFrom = (leaf: Path, { code, path }: z.core.$ZodIssue): boolean => {
+  if (code === 'unrecognized_keys' || code === 'invalid_key') return false
+  const reaches = code === 'invalid_union' || leaf.length === path.length
+  return reaches && leaf.length > 0 && path.every((part, i) => part === leaf[i])
 }
 
 type Path = readonly (string | number)[]
@@ -72,8 +79,6 @@ function* templatePaths(value: unknown, path: Path = []): Generator<Path> {
     }
   }
 }
-
-const startsWith = (path: Path, start: Path): boolean => start.length > 0 && start.every((part, i) => part === path[i])
 
 const pathText = (path: Path): string =>
   path.map((part, i) => (typeof part === 'number' ? `[${part}]` : i === 0 ? part : `.${part}`)).join('')
@@ -98,7 +103,12 @@ const describeIssue = (issue: z.core.$ZodIssue, value: unknown): Problem[] => {
   const isMissing = found === undefined && (issue.code === 'invalid_type' || issue.code === 'invalid_value')
   if (isMissing) return [{ path, message: `${name} is required` }]
   if (issue.code === 'invalid_type' && issue.message.startsWith('Invalid input')) {
-    return [{ path, message: `${name || 'the value'} must be ${article(issue.expected)}, not ${typeName(found)}` }]
+    return [
+      {
+        path,
+        message: `${name || 'the value'} must be ${article(issue.expected)}, not ${issue.expected === 'int' && typeof found === 'number' ? found : typeName(found)}`,
+      },
+    ]
   }
   if (issue.code === 'invalid_value') {
     return [
@@ -118,7 +128,9 @@ const describeIssue = (issue: z.core.$ZodIssue, value: unknown): Problem[] => {
 
 const unionProblem = (issue: z.core.$ZodIssueInvalidUnion, path: Path, name: string, found: unknown): Problem => {
   if (found === undefined) return { path, message: `${name} is required` }
-  const choices = issue.errors.flat().map((inner) => inner.message.replace(/^Invalid input: /, ''))
+  const ofThisType = issue.errors.filter(([first]) => first?.code !== 'invalid_type' || first.path.length > 0)
+  const branches = ofThisType.length > 0 ? ofThisType : issue.errors
+  const choices = branches.flat().map((inner) => inner.message.replace(/^Invalid input: /, ''))
   return { path, message: `${name ? `${name}: ` : ''}${[...new Set(choices)].join(', or ')}` }
 }
 

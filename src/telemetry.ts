@@ -12,9 +12,11 @@ import {
   SpanKind,
   SpanStatusCode,
   trace,
+  TraceFlags,
 } from '@opentelemetry/api'
 import type { ReadableSpan, Sampler, SpanExporter } from '@opentelemetry/sdk-trace'
 import { messageOf, reasonOf } from './errors.ts'
+import type { Log } from './plugin.ts'
 import type { SpanRecord } from './trace-tree.ts'
 
 export type SpanAttributes = Readonly<Record<string, string | number | boolean | readonly string[] | undefined>>
@@ -52,6 +54,8 @@ export interface StartOptions {
 /** Starts spans. */
 export interface Tracing {
   start(name: string, options?: StartOptions): Span
+  /** Milliseconds since the epoch, with fractions: the clock of all spans, so that they are in order. */
+  now(): number
 }
 
 const KINDS = {
@@ -67,7 +71,9 @@ const CONTEXTS = new WeakMap<Span, Context>()
 /** Tracing through whatever OpenTelemetry provider is registered; without one, spans cost next to nothing. */
 export const createTracing = (version: string): Tracing => {
   const tracer = trace.getTracer('yarak', version)
+  const now = createClock()
   return {
+    now,
     start(name, options = {}) {
       const parent = parentContext(options)
       const span = tracer.startSpan(
@@ -75,13 +81,25 @@ export const createTracing = (version: string): Tracing => {
         {
           kind: KINDS[options.kind ?? 'internal'],
           ...(options.attributes && { attributes: options.attributes }),
-          ...(options.at !== undefined && { startTime: options.at }),
+          startTime: options.at ?? now(),
           ...(options.links?.length && { links: options.links.flatMap(linkTo) }),
         },
         parent,
       )
-      return wrap(span, trace.setSpan(parent, span))
+      return wrap(span, trace.setSpan(parent, span), now)
     },
+  }
+}
+
+/** How far, in milliseconds, the steady clock may be from the wall clock before it is set again. */
+const DRIFT = 100
+
+const createClock = (): (() => number) => {
+  let origin = performance.timeOrigin
+  return () => {
+    const wall = Date.now()
+    if (Math.abs(wall - origin - performance.now()) > DRIFT) origin = wall - performance.now()
+    return origin + performance.now()
   }
 }
 
@@ -101,7 +119,7 @@ const linkTo = (to: Span | string): Link[] => {
     : []
 }
 
-const wrap = (span: ApiSpan, own: Context): Span => {
+const wrap = (span: ApiSpan, own: Context, now: () => number): Span => {
   const id = span.spanContext()
   const valid = isSpanContextValid(id)
   const wrapped: Span = {
@@ -113,7 +131,7 @@ const wrap = (span: ApiSpan, own: Context): Span => {
       span.setStatus({ code: SpanStatusCode.ERROR, message: messageOf(error) })
       span.setAttribute('error.type', reasonOf(error))
     },
-    end: (at) => span.end(at),
+    end: (at) => span.end(at ?? now()),
     run: (fn) => context.with(own, fn),
     headers() {
       const carrier: Record<string, string> = {}
@@ -130,6 +148,8 @@ const wrap = (span: ApiSpan, own: Context): Span => {
 export interface TelemetryOptions {
   readonly version: string
   readonly env: Readonly<Record<string, string | undefined>>
+  /** Told when spans cannot be exported, once for each outage. */
+  readonly log: Log
   /** Called once for each finished trace that holds a response, e.g. to print it as a tree. */
   readonly onTrace?: ((spans: readonly SpanRecord[]) => void) | undefined
 }
@@ -139,25 +159,30 @@ export interface Telemetry {
   stop(ms: number): Promise<void>
 }
 
-/** True when the standard variables ask for an export. Without one, Yarak is silent. */
+/** As the specification has it, any case will do. */
+const isDisabled = (env: TelemetryOptions['env']): boolean => env.OTEL_SDK_DISABLED?.trim().toLowerCase() === 'true'
+
+/** True when the standard variables ask for an export; an empty one counts as not set. Without one, Yarak is silent. */
 const wantsExport = (env: TelemetryOptions['env']): boolean =>
-  env.OTEL_SDK_DISABLED !== 'true' &&
   env.OTEL_TRACES_EXPORTER !== 'none' &&
-  Boolean(env.OTEL_EXPORTER_OTLP_ENDPOINT ?? env.OTEL_EXPORTER_OTLP_TRACES_ENDPOINT ?? env.OTEL_TRACES_EXPORTER)
+  Boolean(env.OTEL_EXPORTER_OTLP_ENDPOINT || env.OTEL_EXPORTER_OTLP_TRACES_ENDPOINT || env.OTEL_TRACES_EXPORTER)
+
+const numberOf = (text: string | undefined, otherwise: number): number => (text?.trim() ? Number(text) : otherwise)
 
 /**
  * Starts the OpenTelemetry SDK as the standard `OTEL_*` variables say; loads nothing when there is nothing to do.
  * @see https://opentelemetry.io/docs/specs/otel/configuration/sdk-environment-variables/
  */
 export const startTelemetry = async (options: TelemetryOptions): Promise<Telemetry> => {
-  const { env, onTrace } = options
-  if (!wantsExport(env) && !onTrace) return { stop: async () => {} }
+  const { env, onTrace, log } = options
+  if (isDisabled(env) && onTrace) log.warn('OTEL_SDK_DISABLED is set: nothing is traced, and no response is shown')
+  if (isDisabled(env) || (!wantsExport(env) && !onTrace)) return { stop: async () => {} }
   const [{ NodeSDK }, sdkTrace, { resourceFromAttributes, defaultResource }] = await Promise.all([
     import('@opentelemetry/sdk-node'),
     loadSdkTrace(),
     import('@opentelemetry/resources'),
   ])
-  const exporters = wantsExport(env) ? await exportersOf(env) : []
+  const exporters = wantsExport(env) ? await exportersOf(env, log) : []
   const sdk = new NodeSDK({
     resource: defaultResource().merge(
       resourceFromAttributes({ 'service.name': env.OTEL_SERVICE_NAME ?? 'yarak', 'service.version': options.version }),
@@ -167,10 +192,10 @@ export const startTelemetry = async (options: TelemetryOptions): Promise<Telemet
       ...exporters.map(
         (exporter) =>
           new sdkTrace.BatchSpanProcessor({
-            exporter,
-            maxQueueSize: Number(env.OTEL_BSP_MAX_QUEUE_SIZE ?? 65_536),
-            maxExportBatchSize: Number(env.OTEL_BSP_MAX_EXPORT_BATCH_SIZE ?? 2_048),
-            scheduledDelayMillis: Number(env.OTEL_BSP_SCHEDULE_DELAY ?? 1_000),
+            exporter: told(exporter, log),
+            maxQueueSize: numberOf(env.OTEL_BSP_MAX_QUEUE_SIZE, 65_536),
+            maxExportBatchSize: numberOf(env.OTEL_BSP_MAX_EXPORT_BATCH_SIZE, 2_048),
+            scheduledDelayMillis: numberOf(env.OTEL_BSP_SCHEDULE_DELAY, 1_000),
           }),
       ),
       ...(onTrace ? [collector(onTrace)] : []),
@@ -184,6 +209,7 @@ export const startTelemetry = async (options: TelemetryOptions): Promise<Telemet
     async stop(ms) {
       const late = new Promise<void>((done) => setTimeout(done, ms).unref())
       await Promise.race([sdk.shutdown().catch(() => {}), late])
+      for (const api of [trace, context, propagation]) api.disable()
     },
   }
 }
@@ -195,8 +221,11 @@ type SdkTrace = Pick<
 
 const loadSdkTrace = () => import('@opentelemetry/sdk-trace')
 
-const exportersOf = async (env: TelemetryOptions['env']): Promise<SpanExporter[]> => {
+const exportersOf = async (env: TelemetryOptions['env'], log: Log): Promise<SpanExporter[]> => {
   const names = (env.OTEL_TRACES_EXPORTER || 'otlp').split(',').map((name) => name.trim())
+  const unknown = names.filter((name) => !['otlp', 'console', 'none'].includes(name))
+  if (unknown.length > 0)
+    log.warn(`OTEL_TRACES_EXPORTER: ${unknown.join(', ')} is not known; there are otlp, console and none`)
   return Promise.all([
     ...(names.includes('otlp') ? [otlpExporter(env)] : []),
     ...(names.includes('console')
@@ -212,6 +241,25 @@ const otlpExporter = async (env: TelemetryOptions['env']): Promise<SpanExporter>
   return new (await import('@opentelemetry/exporter-trace-otlp-proto')).OTLPTraceExporter()
 }
 
+/** The exporter, saying when it begins to fail and when it works again. */
+const told = (exporter: SpanExporter, log: Log): SpanExporter => {
+  let failing = false
+  return {
+    export(spans, done) {
+      exporter.export(spans, (result) => {
+        const fails = result.error !== undefined || Number(result.code) !== 0
+        if (fails && !failing)
+          log.warn('spans cannot be exported', { error: messageOf(result.error), spans: spans.length })
+        if (!fails && failing) log.info('spans are exported again')
+        failing = fails
+        done(result)
+      })
+    },
+    forceFlush: async () => exporter.forceFlush?.(),
+    shutdown: () => exporter.shutdown(),
+  }
+}
+
 const samplerOf = (sdk: SdkTrace, env: TelemetryOptions['env']): Sampler => {
   const name = env.OTEL_TRACES_SAMPLER ?? 'parentbased_always_on'
   const base = name.replace('parentbased_', '')
@@ -224,10 +272,15 @@ const samplerOf = (sdk: SdkTrace, env: TelemetryOptions['env']): Sampler => {
   return name.startsWith('parentbased_') ? new sdk.ParentBasedSampler({ root }) : root
 }
 
-/** Records every event that a rule matched, also under a parent that was not sampled; the rest as configured. */
+/**
+ * Records every event that a rule matched, also under a parent that was not sampled, with all that comes of it; the rest
+ * as configured.
+ */
 const matchedFirst = ({ SamplingDecision }: SdkTrace, otherwise: Sampler): Sampler => ({
   shouldSample(parent, traceId, name, kind, attributes, links) {
-    return Number(attributes['yarak.matched'] ?? 0) > 0
+    const above = trace.getSpanContext(parent)
+    const within = above !== undefined && above.isRemote !== true && (above.traceFlags & TraceFlags.SAMPLED) !== 0
+    return within || Number(attributes['yarak.matched'] ?? 0) > 0
       ? { decision: SamplingDecision.RECORD_AND_SAMPLED }
       : otherwise.shouldSample(parent, traceId, name, kind, attributes, links)
   },

@@ -29,6 +29,9 @@ const slug = (value: unknown): string =>
     .slice(0, 63)
     .replaceAll(/^[^a-z0-9]+|[^a-z0-9]+$/g, '')
 
+/** Half of a character outside the BMP is left out. */
+const cut = (text: string, length: number): string => text.slice(0, length).replace(/[\ud800-\udbff]$/, '')
+
 const HTML = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;', "'": '&#39;' } as const
 
 /** The filters beside Liquid's own. */
@@ -44,7 +47,7 @@ const FILTERS: Readonly<Record<string, Filter>> = {
   url: (value) => encodeURIComponent(asText(value).toWellFormed()),
   trunc: (value, length = 80) => {
     const text = asText(value)
-    return text.length > Number(length) ? `${text.slice(0, Math.max(0, Number(length) - 1))}…` : text
+    return text.length > Number(length) ? `${cut(text, Math.max(0, Number(length) - 1))}…` : text
   },
 }
 
@@ -60,6 +63,7 @@ const createLiquid = (): Liquid => {
     strictFilters: true,
     lenientIf: true,
     ownPropertyOnly: true,
+    outputEscape: asText,
     timezoneOffset: 0,
     parseLimit: 100_000,
     renderLimit: 1_000,

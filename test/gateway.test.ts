@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { createGateway, defineInput, type Notice, YarakError } from '../src/index.ts'
+import { textOf } from '../src/event.ts'
 import { z } from '../src/plugin.ts'
 import { about, alert, answering, gate, probe, sink, source } from './kit.ts'
 
@@ -94,7 +95,7 @@ describe('responses', () => {
     const log: string[] = []
     const gates = new Map(['web-1', 'web-2'].map((pod) => [pod, gate()]))
     const step = probe(async ({ value }, { event }) => {
-      const pod = String(event.field('k8s.pod.name'))
+      const pod = textOf(event.field('k8s.pod.name'))
       log.push(`${pod} ${value} ${event.tags.join()} starts`)
       await gates.get(pod)?.promise
       log.push(`${pod} ${value} ${event.tags.join()} ends`)
@@ -240,6 +241,35 @@ describe('inputs', () => {
     expect(errors).toEqual(['an input failed and will be started again'])
   })
 
+  it('may deliver a position again while it is in work: it is answered once, and settled with the first', async () => {
+    const hold = gate()
+    let runs = 0
+    const again = defineInput({
+      type: 'again',
+      summary: 'Emits a position twice.',
+      config: z.strictObject({}),
+      replayable: true,
+      async run(_config, io) {
+        const receipts = [await io.emit(alert(), { position: '1' }), await io.emit(alert(), { position: '1' })]
+        hold.resolve()
+        const [first, second] = await Promise.all(receipts.map(({ done }) => done))
+        expect([receipts[0]?.id, first]).toEqual([receipts[1]?.id, second])
+        io.count('rejected', 'too_large')
+        io.count('skipped', 'tombstone')
+      },
+    })
+    const step = probe(() => hold.promise.then(() => runs++))
+    const gateway = answering([step({})], { inputs: [again({})] })
+    await gateway.start()
+    await gateway.ended()
+    await gateway.stop()
+    expect(runs).toBe(1)
+    expect(await total(gateway, 'yarak_events_received_total')).toBe(3)
+    expect(await total(gateway, 'yarak_events_settled_total')).toBe(2)
+    expect(await total(gateway, 'yarak_events_rejected_total')).toBe(1)
+    expect(await total(gateway, 'yarak_input_skipped_total')).toBe(1)
+  })
+
   it('are told by the signal when the gateway stops', async () => {
     let stopped = false
     const endless = defineInput({
@@ -317,73 +347,5 @@ describe('events()', () => {
       ['Terminal shell in container', 'succeeded'],
     ]
     expect(await Promise.all(readers)).toEqual([expected, expected])
-  })
-})
-
-describe('options', () => {
-  const step = probe(() => 'ok')({})
-  it.each([
-    ['two inputs of one id', { inputs: [source([])({}), source([])({})] }, /two inputs are called items/],
-    [
-      'two rules of one name',
-      {
-        rules: [
-          { name: 'r', steps: [] },
-          { name: 'r', steps: [] },
-        ],
-      },
-      /two rules are called r/,
-    ],
-    ['two outputs of one id', { outputs: [sink().use, sink().use] }, /two outputs are called sink/],
-    [
-      'two steps of one id',
-      {
-        rules: [
-          {
-            name: 'r',
-            steps: [
-              { action: step, id: 'a' },
-              { action: step, id: 'a' },
-            ],
-          },
-        ],
-      },
-      /two steps have the id a/,
-    ],
-    [
-      'an output that nobody has',
-      { rules: [{ name: 'r', steps: [], notify: ['slack'] }] },
-      /notify names no output slack/,
-    ],
-    ['a filter that cannot be read', { outputs: [{ output: sink().use, condition: 'a ==' }] }, /expected a value/],
-    [
-      'an output setting of a wrong kind',
-      { outputs: [{ output: sink().use, concurrency: 0 }] },
-      /output sink: concurrency/,
-    ],
-    [
-      'steps in a condition',
-      { rules: [{ name: 'r', condition: 'steps.a.outcome = failed', steps: [] }] },
-      /only known in a step's if/,
-    ],
-    ['an `if` that cannot be read', { rules: [{ name: 'r', steps: [{ action: step, if: '(' }] }] }, /expected a field/],
-    ['a bad timeout', { rules: [{ name: 'r', steps: [{ action: step, timeout: 'soon' }] }] }, /must be a duration/],
-  ])('refuse %s', (_what, options, message) => {
-    expect(() => createGateway(options)).toThrow(message)
-  })
-
-  it('a rule may tighten enforce to observe, never loosen', async () => {
-    const changing = probe(() => 'done', { type: 'test:change', changes: 'reversible' })({})
-    for (const [mode, own, expected] of [
-      ['enforce', undefined, 'enforce'],
-      ['enforce', 'observe', 'observe'],
-      ['observe', undefined, 'observe'],
-    ] as const) {
-      const gateway = createGateway({ mode, rules: [{ name: 'r', ...(own && { mode: own }), steps: [changing] }] })
-      const [report] = await (await gateway.emit(alert())).done
-      expect(report).toMatchObject({ mode: expected })
-      expect(report?.steps[0]?.simulated ?? false).toBe(expected === 'observe')
-      await gateway.stop()
-    }
   })
 })

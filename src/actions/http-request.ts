@@ -1,4 +1,4 @@
-import { defineAction, duration, type HttpRequest, type Result, secret, type Step, YarakError, z } from '../plugin.ts'
+import { defineAction, duration, type HttpRequest, type Result, secret, z } from '../plugin.ts'
 import { fixed } from './_fixed.ts'
 import { cut } from './_text.ts'
 
@@ -52,7 +52,7 @@ export const httpRequest = defineAction({
   summary: 'Sends one HTTP request.',
   notes: [
     'Write values of the event into a path or a query with `| url`, which percent-encodes them. Into the host never: whoever writes the event could then choose whom the gateway talks to, also inside its own network.',
-    'Redirections are not followed. Of an expected status of 300 and more the body is not kept.',
+    'Redirections are not followed.',
   ].join('\n'),
   config: params,
   changes: ({ method }) => (isReading(method) ? 'nothing' : 'reversible'),
@@ -63,7 +63,7 @@ export const httpRequest = defineAction({
     body: { ip: '{{ fd.rip }}' },
   },
   async run(settings, step): Promise<Result> {
-    const { status, body } = await exchange(settings, step)
+    const { status, body } = await step.http(requestOf(settings), step.signal)
     return {
       summary: `${settings.method} ${new URL(settings.url).origin} answered ${status}`,
       objects: { status: String(status) },
@@ -72,30 +72,11 @@ export const httpRequest = defineAction({
   },
 })
 
-const exchange = async (settings: Params, step: Step): Promise<{ status: number; body?: string }> => {
-  const { method, url, expect } = settings
-  try {
-    const answer = await step.http(requestOf(settings), step.signal)
-    if (expect.length === 0 || expect.includes(answer.status)) return answer
-    throw new YarakError(
-      'failed',
-      `${method} ${new URL(url).origin} answered ${answer.status}, not ${expect.join(', ')}`,
-      {
-        permanent: true,
-        reason: String(answer.status),
-      },
-    )
-  } catch (error) {
-    const status = error instanceof YarakError && error.code === 'failed' ? Number(error.reason) : Number.NaN
-    if (status >= 300 && expect.includes(status)) return { status }
-    throw error
-  }
-}
-
-const requestOf = ({ method, url, headers, body, timeout }: Params): HttpRequest => ({
+const requestOf = ({ method, url, headers, body, timeout, expect }: Params): HttpRequest => ({
   method,
   url,
   timeout,
+  expect,
   headers: { ...(typeof body === 'string' && { 'content-type': 'text/plain; charset=utf-8' }), ...lowerCased(headers) },
   ...(body !== undefined && { body }),
 })

@@ -10,6 +10,13 @@ export const configCommand = (terminal: Terminal): Command =>
       .addOption(configOption())
       .option('--effective', 'with defaults and references resolved, and where each value comes from')
       .option('--json', 'as JSON')
+      .addHelpText(
+        'after',
+        `
+Examples:
+  yarak config print --config yarak.yaml
+  yarak config print --effective --json`,
+      )
       .action((flags: LoadFlags & { effective?: boolean; json?: boolean }) => {
         const loaded = load(flags, terminal)
         if (!loaded.options) throw new Exit(1)

@@ -28,7 +28,6 @@ export const main = async (args: readonly string[], terminal: Terminal): Promise
     .description('An embeddable gateway and response engine for Falco.')
     .version(VERSION, '-V, --version', 'print the version')
     .addHelpText('after', EXAMPLES)
-    .showHelpAfterError('(yarak --help shows how)')
     .configureOutput({
       writeOut: terminal.out,
       writeErr: terminal.err,
@@ -37,7 +36,10 @@ export const main = async (args: readonly string[], terminal: Terminal): Promise
     })
     .exitOverride()
   const commands = [runCommand, checkCommand, configCommand, listCommand, schemaCommand, sendCommand]
-  for (const make of commands) program.addCommand(make(terminal).copyInheritedSettings(program))
+  for (const make of commands) program.addCommand(make(terminal))
+  for (const command of commandsOf(program)) {
+    command.copyInheritedSettings(program).showHelpAfterError(`(${pathOf(command)} --help shows how)`)
+  }
   try {
     await program.parseAsync(args, { from: 'user' })
     return 0
@@ -49,3 +51,9 @@ export const main = async (args: readonly string[], terminal: Terminal): Promise
     return 1
   }
 }
+
+const commandsOf = (command: Command): Command[] => [command, ...command.commands.flatMap(commandsOf)]
+
+/** @example 'yarak config print' */
+const pathOf = (command: Command): string =>
+  command.parent ? `${pathOf(command.parent)} ${command.name()}` : command.name()

@@ -8,8 +8,15 @@ import type { Terminal } from './terminal.ts'
 export const listCommand = (terminal: Terminal): Command =>
   new Command('list')
     .description('List what comes with Yarak: inputs, actions, outputs or resources.')
-    .addArgument(new Argument('<kind>').choices(Object.keys(builtin)))
-    .option('--json', 'as JSON: an array of {type, summary, config}')
+    .addArgument(new Argument('<kind>', 'what to list').choices(Object.keys(builtin)))
+    .option('--json', 'as JSON: an array of {type, summary, config}, where config is the JSON Schema of its settings')
+    .addHelpText(
+      'after',
+      `
+Examples:
+  yarak list actions
+  yarak list outputs --json`,
+    )
     .action((kind: keyof Plugins, { json }: { json?: boolean }) => {
       const plugins = [...builtin[kind]].sort((a, b) => a.type.localeCompare(b.type))
       if (json) {
@@ -32,7 +39,7 @@ const NO_LINES = Object.fromEntries(
 const plainTable = (rows: readonly (readonly string[])[]): string => {
   const table = new Table({
     chars: { ...NO_LINES, 'left-mid': '', 'mid-mid': '', 'right-mid': '', middle: '  ' },
-    style: { 'padding-left': 0, 'padding-right': 0 },
+    style: { 'padding-left': 0, 'padding-right': 0, head: [], border: [] },
   })
   for (const row of rows) table.push([...row])
   return table

@@ -1,10 +1,17 @@
 /** Finds and loads what a command works on: a configuration file, or files named on the command line. */
-import { existsSync } from 'node:fs'
-import { relative, resolve } from 'node:path'
+import { accessSync, constants, existsSync, statSync } from 'node:fs'
+import { relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { type Command, Option } from 'commander'
 import { builtin } from '../builtin.ts'
-import { type LoadedConfig, loadConfig, printProblems } from '../config/index.ts'
+import {
+  type ConfigOptions,
+  type ConfigProblem,
+  type LoadedConfig,
+  loadConfig,
+  printProblems,
+} from '../config/index.ts'
+import { whyNot } from '../config/files.ts'
 import { Exit, type Terminal } from './terminal.ts'
 
 export interface LoadFlags {
@@ -52,11 +59,24 @@ export const loadOrExit = (flags: LoadFlags, terminal: Terminal) => {
   return options
 }
 
-const loadFile = ({ config, mode }: LoadFlags, { env }: Terminal): LoadedConfig => {
+const loadFile = ({ config, mode, once }: LoadFlags, { env }: Terminal): LoadedConfig => {
   const file = config ?? PLACES.find((path) => existsSync(path)) ?? shippedConfig()
   const loaded = loadConfig({ file, env, plugins: builtin })
-  return mode && loaded.options ? { ...loaded, options: { ...loaded.options, mode } } : loaded
+  const { options } = loaded
+  return options
+    ? { ...loaded, options: { ...options, ...(mode && { mode }), ...(once && readOnce(options)) } }
+    : loaded
 }
+
+/** The inputs, those that follow files ending at the end of them. */
+const readOnce = ({ inputs }: ConfigOptions): Pick<ConfigOptions, 'inputs'> => ({
+  inputs: inputs.map((use) =>
+    use.plugin.type === 'file' ? { ...use, config: { ...(use.config as object), once: true } } : use,
+  ),
+})
+
+/** The name of the file that options stand for. */
+const COMMAND_LINE = 'command line'
 
 /** Files named on the command line, as the configuration they stand for. */
 const loadFlags = ({ file, rules = [], once = false, mode, config }: LoadFlags, terminal: Terminal): LoadedConfig => {
@@ -67,9 +87,41 @@ const loadFlags = ({ file, rules = [], once = false, mode, config }: LoadFlags, 
   const text = JSON.stringify({
     version: 1,
     mode: mode ?? 'observe',
-    rules: rules.map((path) => resolve(path)),
-    ...(file && { inputs: { file: { path: file, from: 'beginning', once } } }),
+    rules: rules.map(literal),
+    ...(file && { inputs: { file: { path: file.map(literal), from: 'beginning', once } } }),
     telemetry: { console: true },
   })
-  return loadConfig({ file: resolve('command-line'), text, env: terminal.env, plugins: builtin })
+  const loaded = loadConfig({ file: COMMAND_LINE, text, env: terminal.env, plugins: builtin })
+  const missing = once ? (file ?? []).flatMap(unreadable) : []
+  const problems = [...loaded.problems.map(withoutPlace), ...missing]
+  return { ...loaded, problems, options: missing.length > 0 ? undefined : loaded.options }
 }
+
+/** Text that stands for itself, whatever it holds. */
+const literal = (text: string): string => text.replaceAll('${', () => '$${')
+
+/** Whoever typed an option has no file to look into. */
+const withoutPlace = (problem: ConfigProblem): ConfigProblem => {
+  if (problem.file !== COMMAND_LINE) return problem
+  const { excerpt: _, ...rest } = problem
+  return rest
+}
+
+/** A file that is followed may still come; one that is read once must be there. */
+const unreadable = (file: string): ConfigProblem[] => {
+  try {
+    accessSync(file, constants.R_OK)
+    if (statSync(file).isFile()) return []
+    return [onCommandLine(`${file} is not a regular file`)]
+  } catch (error) {
+    return [onCommandLine(`cannot read ${file}: ${whyNot(error)}`)]
+  }
+}
+
+const onCommandLine = (message: string): ConfigProblem => ({
+  severity: 'error',
+  message,
+  file: COMMAND_LINE,
+  line: 1,
+  column: 1,
+})

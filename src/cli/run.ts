@@ -3,13 +3,13 @@ import pc from 'picocolors'
 import { addressText, type ConfigOptions } from '../config/index.ts'
 import { createGateway, type Gateway } from '../gateway.ts'
 import { createLog } from '../log.ts'
-import { listen, type Listener } from '../serve.ts'
+import { listen, type Listeners } from '../serve.ts'
 import { fileState, memoryState } from '../state.ts'
 import { startTelemetry } from '../telemetry.ts'
 import { drawTrace, type Paint, PLAIN } from '../trace-tree.ts'
 import { VERSION } from '../version.ts'
 import { configOption, type LoadFlags, loadOrExit, modeOption, repeatable } from './load.ts'
-import type { Terminal } from './terminal.ts'
+import { Exit, type Terminal } from './terminal.ts'
 
 /** How long running responses get to finish after Ctrl-C, in milliseconds. */
 const DEADLINE = 15_000
@@ -26,8 +26,13 @@ export const runCommand = (terminal: Terminal): Command => {
 With --file, no configuration is read: the file is followed from its beginning, its alerts are answered by --rules,
 and each response is printed as a tree. Nothing is changed unless --mode enforce is given.
 
-  yarak run --file /var/log/falco.jsonl --rules rules.yaml
-  yarak run --file events.jsonl --rules rules.yaml --once --mode enforce`,
+Examples:
+  yarak run                                                   the demo, or ./yarak.yaml when there is one
+  yarak run --config yarak.yaml --mode observe                show what a configuration would do
+  yarak run --file /var/log/falco.jsonl --rules rules.yaml    follow a log
+  yarak run --file events.jsonl --rules rules.yaml --once --mode enforce
+
+Ctrl-C takes no new events and lets what runs finish; a second one ends at once.`,
     )
     .action((flags: LoadFlags) => run(flags, terminal))
   repeatable(command, '-f, --file <file>', 'follow this file of alerts, one JSON object a line (repeatable)')
@@ -35,30 +40,38 @@ and each response is printed as a tree. Nothing is changed unless --mode enforce
 }
 
 const run = async (flags: LoadFlags, terminal: Terminal): Promise<void> => {
+  if (flags.rules && !flags.file) {
+    terminal.err(
+      'yarak: --rules goes with --file; a configuration names its rules itself\n(yarak run --help shows how)\n',
+    )
+    throw new Exit(2)
+  }
   const options = loadOrExit(flags, terminal)
   const trial = flags.file !== undefined
-  const log = createLog(options.log)
+  const log = createLog({ ...options.log, stream: { write: terminal.err, isTTY: terminal.tty } })
   const paint = paintOf(terminal)
-  const telemetry = await startTelemetry({
-    version: VERSION,
-    env: terminal.env,
-    onTrace: options.telemetry.console ? (spans) => terminal.out(`${drawTrace(spans, paint)}\n\n`) : undefined,
-  })
   const gateway = createGateway({
     ...options,
     env: terminal.env,
     log,
     state: trial ? memoryState() : fileState(options.dataDir, (problem) => log.warn(problem.message)),
   })
-  const listeners = trial ? [] : options.listen.map((address) => listen(gateway, address, log))
   terminal.err(banner(options, trial, paint))
-  for (const { ready } of listeners)
+  const telemetry = await startTelemetry({
+    version: VERSION,
+    env: terminal.env,
+    log,
+    onTrace: options.telemetry.console ? (spans) => terminal.out(`${drawTrace(spans, paint)}\n\n`) : undefined,
+  })
+  const listeners = listen(gateway, trial ? [] : options.listen, log)
+  for (const ready of listeners.ready)
     ready.then(
-      (at) => log.info('listening', { address: at }),
+      (address) => log.info('listening', { address }),
       () => {},
     )
   await gateway.start()
   await untilDone(gateway, flags.once === true, terminal.signal)
+  if (terminal.signal.aborted) log.info('stopping', { unsettled: gateway.health().unsettled, deadline_ms: DEADLINE })
   await stop(gateway, listeners)
   await telemetry.stop(5_000)
 }
@@ -71,8 +84,8 @@ const untilDone = (gateway: Gateway, once: boolean, signal: AbortSignal): Promis
   return once ? Promise.race([gateway.ended(), stopped]) : stopped
 }
 
-const stop = async (gateway: Gateway, listeners: readonly Listener[]): Promise<void> => {
-  await Promise.all([...listeners.map((listener) => listener.close()), gateway.stop({ deadline: DEADLINE })])
+const stop = async (gateway: Gateway, listeners: Listeners): Promise<void> => {
+  await Promise.all([listeners.close(), gateway.stop({ deadline: DEADLINE })])
 }
 
 const paintOf = ({ colours }: Terminal): Paint => {

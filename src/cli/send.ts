@@ -1,8 +1,9 @@
 import { readFileSync } from 'node:fs'
 import { Command } from 'commander'
-import { createHttpClient } from '../http.ts'
-import type { CallContext } from '../plugin.ts'
-import type { Terminal } from './terminal.ts'
+import { request } from 'undici'
+import { whyNot } from '../config/files.ts'
+import { messageOf, YarakError } from '../errors.ts'
+import { Exit, plural, type Terminal } from './terminal.ts'
 
 interface Flags {
   readonly url: string
@@ -15,25 +16,90 @@ export const sendCommand = (terminal: Terminal): Command =>
     .argument('[event.json]', 'one alert, a JSON array of alerts, or one alert a line')
     .option('--url <url>', 'where the gateway listens', 'http://127.0.0.1:2801/')
     .option('--token <token>', 'bearer token of the input; default the environment variable YARAK_TOKEN')
+    .addHelpText(
+      'after',
+      `
+Examples:
+  yarak send                                          a sample: a shell in a container
+  yarak send alert.json --url http://gateway:2801/
+  tail -n 100 /var/log/falco.jsonl | yarak send -
+  YARAK_TOKEN=s3cret yarak send
+
+Exits with 1 when the gateway cannot be reached or refuses any of them.`,
+    )
     .action(async (file: string | undefined, { url, token = terminal.env.YARAK_TOKEN }: Flags) => {
-      const body =
-        file === undefined ? JSON.stringify(sample(new Date())) : readFileSync(file === '-' ? 0 : file, 'utf8')
-      const client = createHttpClient()
-      const send = client.bind((_span, fn) => fn(UNTRACED))
-      try {
-        const answer = await send({
-          url,
-          body,
-          headers: { 'content-type': 'application/json', ...(token && { authorization: `Bearer ${token}` }) },
-        })
-        const id = answer.headers['yarak-event-id']
-        terminal.out(typeof id === 'string' ? `accepted ${id}\n` : `${answer.body}\n`)
-      } finally {
-        await client.close()
-      }
+      const body = file === undefined ? JSON.stringify(sample(new Date())) : read(file)
+      tell(await post(url, body, token), terminal)
     })
 
-const UNTRACED: CallContext = { headers: {}, set: () => {} }
+const read = (file: string): string => {
+  try {
+    return readFileSync(file === '-' ? 0 : file, 'utf8')
+  } catch (error) {
+    throw new YarakError('config', `cannot read ${file}: ${whyNot(error)}`)
+  }
+}
+
+interface Answer {
+  readonly status: number
+  /** Of a single event that was accepted. */
+  readonly id: string | undefined
+  readonly body: string
+}
+
+/** Milliseconds to wait for the answer. */
+const TIMEOUT = 30_000
+
+const post = async (url: string, body: string, token: string | undefined): Promise<Answer> => {
+  if (!/^https?:/.test(url) || !URL.canParse(url))
+    throw new YarakError('config', `--url ${url}: must be an address such as http://127.0.0.1:2801/`)
+  const headers = { 'content-type': 'application/json', ...(token && { authorization: `Bearer ${token}` }) }
+  try {
+    const answer = await request(url, { method: 'POST', body, headers, signal: AbortSignal.timeout(TIMEOUT) })
+    const id = answer.headers['yarak-event-id']
+    return { status: answer.statusCode, id: typeof id === 'string' ? id : undefined, body: await answer.body.text() }
+  } catch (error) {
+    throw new YarakError('unavailable', `nothing answers at ${url}: ${messageOf(error)}; is the gateway running there?`)
+  }
+}
+
+/** What the HTTP input answers: of a batch how many it accepted, of a failure what is wrong. */
+interface Told {
+  readonly accepted?: number
+  readonly rejected?: readonly { readonly index: number; readonly message: string }[]
+  readonly message?: string
+}
+
+const tell = ({ status, id, body }: Answer, terminal: Terminal): void => {
+  if (id !== undefined) return terminal.out(`accepted ${id}\n`)
+  const { accepted, rejected = [], message } = parse(body)
+  if (accepted === undefined)
+    throw new YarakError('failed', `the gateway answered ${status}: ${message ?? excerpt(body)}${hint(status)}`)
+  if (accepted > 0) terminal.out(`accepted ${plural(accepted, 'event')}\n`)
+  for (const one of rejected) terminal.err(`yarak: event ${one.index + 1} was refused: ${one.message}\n`)
+  if (rejected.length > 0) throw new Exit(1)
+}
+
+const parse = (body: string): Told => {
+  try {
+    const told = JSON.parse(body) as Told | null
+    return typeof told === 'object' && told !== null ? told : {}
+  } catch {
+    return {}
+  }
+}
+
+/** Another server may answer there, with whatever it likes. */
+const excerpt = (body: string): string =>
+  body
+    .replaceAll(/[\s\p{Cc}]+/gu, ' ')
+    .trim()
+    .slice(0, 200) || 'not as a gateway does'
+
+const hint = (status: number): string => {
+  if (status === 401) return ' (give --token, or set YARAK_TOKEN)'
+  return status === 404 || status === 405 ? ' (--url must have the path of the http input)' : ''
+}
 
 /** An alert as Falco's default rule emits it. */
 const sample = (now: Date) => ({

@@ -2,7 +2,9 @@
 export interface Terminal {
   out(text: string): void
   err(text: string): void
-  /** Whether people read it in colour. */
+  /** Whether people read standard error: the log is then a readable line for each fact, else JSON. */
+  readonly tty: boolean
+  /** Whether colours may be used: on a terminal, unless NO_COLOR is set. */
   readonly colours: { readonly out: boolean; readonly err: boolean }
   readonly env: Readonly<Record<string, string | undefined>>
   /** Fires on Ctrl-C or SIGTERM. */
@@ -17,3 +19,6 @@ export class Exit extends Error {
     this.code = code
   }
 }
+
+/** @example plural(1, 'rule') // '1 rule' */
+export const plural = (count: number, word: string): string => `${count} ${word}${count === 1 ? '' : 's'}`

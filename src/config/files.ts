@@ -21,6 +21,9 @@ const REASONS: Readonly<Record<string, string>> = {
   ENOTDIR: 'there is no such file',
 }
 
+/** Why a file cannot be read, in a few words. */
+export const whyNot = (error: unknown): string => REASONS[(error as { code?: string }).code ?? ''] ?? messageOf(error)
+
 /** The files of this machine. */
 export const systemFiles = (): Files => ({
   read: (path) => {
@@ -28,8 +31,7 @@ export const systemFiles = (): Files => ({
       if (statSync(path).size > MAX_FILE) throw new YarakError('config', `it is larger than ${MAX_FILE} bytes`)
       return readFileSync(path, 'utf8')
     } catch (error) {
-      const { code = '' } = error as { code?: string }
-      throw error instanceof YarakError ? error : new YarakError('config', REASONS[code] ?? messageOf(error))
+      throw error instanceof YarakError ? error : new YarakError('config', whyNot(error))
     }
   },
   list: (pattern) => globSync(pattern).sort(),

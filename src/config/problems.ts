@@ -57,9 +57,13 @@ const sorted = (problems: readonly ConfigProblem[]): ConfigProblem[] => {
   return [...unique.values()].sort((a, b) => order(a) - order(b) || a.line - b.line || a.column - b.column)
 }
 
+/** A longer line of a broken file is not shown: where a secret starts and ends in it is only a guess. */
+const MAX_BROKEN = 2_000
+
 const locate = ({ document, file, span, message, severity }: Fault): ConfigProblem => {
   if (!document) return { severity, message, file, line: 1, column: 1 }
   const { line, column, start, end } = lineAt(document.text, span.start)
+  if (!document.parsed && end - start > MAX_BROKEN) return { severity, message, file, line, column }
   const text = document.text.slice(start, end)
   const at = { from: span.start - start, to: Math.max(span.start + 1, Math.min(span.end, end)) - start }
   return { severity, message, file, line, column, excerpt: excerptOf(text, at, secretsIn(document, start, end)) }
@@ -67,7 +71,7 @@ const locate = ({ document, file, span, message, severity }: Fault): ConfigProbl
 
 /** The line that holds an offset: its number and the column, from 1, and where it starts and ends. */
 export const lineAt = (text: string, offset: number): { line: number; column: number; start: number; end: number } => {
-  const start = text.lastIndexOf('\n', offset - 1) + 1
+  const start = offset === 0 ? 0 : text.lastIndexOf('\n', offset - 1) + 1
   const next = text.indexOf('\n', start)
   const end = next < 0 ? text.length : text[next - 1] === '\r' ? next - 1 : next
   let line = 1
@@ -77,7 +81,7 @@ export const lineAt = (text: string, offset: number): { line: number; column: nu
 
 /** Keys whose values are not shown, also where no schema says so (a mistyped plugin, a broken file). */
 export const SECRET_NAME = /pass(?:word|wd|phrase)|secret|token|api[_-]?key|access[_-]?key|credential|webhook/i
-const SECRET_LINE = new RegExp(String.raw`[\w-]*(?:${SECRET_NAME.source})[\w-]*["']?\s*:\s*(\S.*)$`, 'di')
+const SECRET_LINE = new RegExp(String.raw`(?:${SECRET_NAME.source})[\w-]*["']?\s*:\s*(\S.*)$`, 'di')
 
 /** The secret parts of a line, relative to its start. */
 const secretsIn = (document: Document, start: number, end: number): Span[] => {
@@ -133,7 +137,7 @@ export const printProblems = (problems: readonly ConfigProblem[]): string =>
   problems.length === 0 ? '' : `${problems.map(printProblem).join('\n')}\n${counted(problems)}\n`
 
 const printProblem = ({ severity, message, file, line, column, excerpt }: ConfigProblem): string => {
-  if (!excerpt) return `${file}: ${severity}: ${message}\n`
+  if (!excerpt) return `${line > 1 || column > 1 ? `${file}:${line}:${column}` : file}: ${severity}: ${message}\n`
   const margin = ' '.repeat(String(line).length)
   const carets = '^'.repeat(Math.max(1, excerpt.to - excerpt.from))
   return [

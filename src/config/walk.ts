@@ -74,14 +74,13 @@ export const withDefaults = (schema: JsonSchema, value: unknown): unknown => {
     return typeof items === 'object' ? value.map((item) => withDefaults(items, item)) : value
   }
   if (typeof value !== 'object' || value === null) return value ?? schema.default
-  const filled: Record<string, unknown> = {}
-  for (const [key, inner] of Object.entries(schema.properties ?? {})) {
-    const given = (value as Record<string, unknown>)[key] ?? inner.default
-    if (given !== undefined) filled[key] = withDefaults(inner, given)
-  }
-  for (const [key, given] of Object.entries(value)) {
-    filled[key] ??=
-      typeof schema.additionalProperties === 'object' ? withDefaults(schema.additionalProperties, given) : given
+  const properties = schema.properties ?? {}
+  const rest = typeof schema.additionalProperties === 'object' ? schema.additionalProperties : {}
+  const filled = Object.fromEntries(
+    Object.entries(value).map(([key, given]) => [key, withDefaults(properties[key] ?? rest, given)]),
+  )
+  for (const [key, inner] of Object.entries(properties)) {
+    if (filled[key] === undefined && inner.default !== undefined) filled[key] = withDefaults(inner, inner.default)
   }
   return filled
 }

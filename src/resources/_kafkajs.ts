@@ -107,7 +107,7 @@ const readPem = async (file: string | undefined): Promise<string | undefined> =>
 
 /** What the library says of troubles that it also raises, or that it settles by itself. */
 const SAID_ELSEWHERE =
-  /default partitioner|rebalanc|not aware of this member|connect|authenticat|^Crash|^Failed to send/i
+  /default partitioner|rebalanc|not aware of this member|connect|authenticat|^Crash|^Failed to send|^Response /i
 
 /** kafkajs's `logLevel.WARN`; ERROR is 1. */
 const WARN = 2

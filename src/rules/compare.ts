@@ -7,45 +7,48 @@ export const isPresent = (value: unknown): boolean => value !== undefined && val
 
 export type Test = (value: FieldValue) => boolean
 
-/** Priorities compare by severity: `priority >= warning`. */
-export const priorityTest = (operator: Operator, values: readonly string[]): Test => {
-  const ranks = values.map((text) => {
-    const priority = parsePriority(text)
-    return priority ? BigInt(severity(priority)) : undefined
-  })
-  const order = orderTest(operator, ranks[0])
+/** The operators by which a priority is compared as a severity, not as text. */
+const ORDERING = ['=', '==', '!=', '<', '<=', '>', '>=', 'in', 'intersects'] as const
+
+type Ordering = (typeof ORDERING)[number]
+
+export const isOrdering = (operator: Operator): operator is Ordering =>
+  (ORDERING as readonly Operator[]).includes(operator)
+
+/** Priorities compare by severity: `priority >= warning`. A text that names no priority ranks nowhere. */
+export const priorityTest = (operator: Ordering, values: readonly string[]): Test => {
+  const ranks = values.map(rankOf)
+  const order = orderTest(operator, ranks)
   return (value) => {
-    const own = parsePriority(textOf(value))
-    if (own === undefined) return false
-    return operator === 'in' || operator === 'intersects'
-      ? ranks.includes(BigInt(severity(own)))
-      : order
-        ? order(severity(own))
-        : valueTest(operator, values)(value)
+    const own = rankOf(textOf(value))
+    return !Number.isNaN(own) && order(own)
   }
 }
 
-const orderTest = (
-  operator: Operator,
-  limit: bigint | undefined,
-): ((value: number | bigint) => boolean) | undefined => {
-  const never = () => false
+const rankOf = (text: string): number => {
+  const priority = parsePriority(text)
+  return priority ? severity(priority) : Number.NaN
+}
+
+const orderTest = (operator: Ordering, ranks: readonly number[]): ((rank: number) => boolean) => {
+  const limit = ranks[0] ?? Number.NaN
   switch (operator) {
     case '=':
     case '==':
-      return limit === undefined ? never : (value) => BigInt(value) === limit
+      return (rank) => rank === limit
     case '!=':
-      return limit === undefined ? () => true : (value) => BigInt(value) !== limit
+      return (rank) => rank !== limit
     case '<':
-      return limit === undefined ? never : (value) => value < limit
+      return (rank) => rank < limit
     case '<=':
-      return limit === undefined ? never : (value) => value <= limit
+      return (rank) => rank <= limit
     case '>':
-      return limit === undefined ? never : (value) => value > limit
+      return (rank) => rank > limit
     case '>=':
-      return limit === undefined ? never : (value) => value >= limit
-    default:
-      return undefined
+      return (rank) => rank >= limit
+    case 'in':
+    case 'intersects':
+      return (rank) => ranks.includes(rank)
   }
 }
 

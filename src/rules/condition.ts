@@ -4,9 +4,9 @@
  * A comparison on an absent field is false, also `!=`; `not` is plain negation.
  */
 import { YarakError } from '../errors.ts'
-import type { FieldValue } from '../event.ts'
+import { type FieldValue, parsePriority, PRIORITIES } from '../event.ts'
 import { compileName, parseName, type Scope } from '../names.ts'
-import { isPresent, priorityTest, valueTest } from './compare.ts'
+import { isOrdering, isPresent, priorityTest, type Test, valueTest } from './compare.ts'
 
 /** Operators with a value. */
 const BINARY = [
@@ -32,13 +32,16 @@ export type Operator = (typeof BINARY)[number] | (typeof LISTS)[number] | 'exist
 export type Condition =
   | { readonly kind: 'and' | 'or'; readonly items: readonly Condition[] }
   | { readonly kind: 'not'; readonly item: Condition }
-  | {
-      readonly kind: 'check'
-      readonly name: string
-      readonly operator: Operator
-      readonly values: readonly string[]
-      readonly offset: number
-    }
+  | Check
+
+/** A name compared with values. */
+export interface Check {
+  readonly kind: 'check'
+  readonly name: string
+  readonly operator: Operator
+  readonly values: readonly string[]
+  readonly offset: number
+}
 
 export type Predicate = (scope: Scope) => boolean
 
@@ -63,7 +66,7 @@ const MAX_DEPTH = 100
 const MAX_LENGTH = 100_000
 
 const TOKEN =
-  /\s*(?:(==|!=|<=|>=|=|<|>|\(|\)|,)|"((?:[^"\\]|\\.)*)"|'((?:[^'\\]|\\.)*)'|((?:[^\s=!<>(),"'[]|\[(?:"[^"]*"|'[^']*'|[^\]]*)\]|!(?!=))+))/y
+  /\s*(?:(==|!=|<=|>=|=|<|>|\(|\)|,)|"((?:[^"\\]|\\.)*)"|'((?:[^'\\]|\\.)*)'|((?:[^\s=!<>(),"'[]|\[(?:"[^"]*"|'[^']*'|[^\]]*)\]|!(?!=))+))/sy
 
 const unescape = (text: string): string => text.replaceAll(/\\(.)/gs, '$1')
 
@@ -176,7 +179,7 @@ const operatorOf = ({ kind, text }: Token): Operator | undefined =>
 const isList = (operator: Operator): boolean => operator === 'in' || operator === 'intersects'
 
 /** Every name a condition looks at. */
-export function* namesIn(condition: Condition): Generator<Extract<Condition, { kind: 'check' }>> {
+export function* namesIn(condition: Condition): Generator<Check> {
   if (condition.kind === 'check') yield condition
   else if (condition.kind === 'not') yield* namesIn(condition.item)
   else for (const item of condition.items) yield* namesIn(item)
@@ -193,16 +196,23 @@ export const predicate = (condition: Condition): Predicate => {
     const item = predicate(condition.item)
     return (scope) => !item(scope)
   }
-  if (condition.kind === 'check') return checkPredicate(condition.name, condition.operator, condition.values)
+  if (condition.kind === 'check') return checkPredicate(condition)
   const items = condition.items.map(predicate)
   return condition.kind === 'and'
     ? (scope) => items.every((item) => item(scope))
     : (scope) => items.some((item) => item(scope))
 }
 
-const checkPredicate = (name: string, operator: Operator, values: readonly string[]): Predicate => {
-  const get = compileName(name)
-  const test = name === 'priority' ? priorityTest(operator, values) : valueTest(operator, values)
+const testOf = ({ name, operator, values, offset }: Check): Test => {
+  if (name !== 'priority' || !isOrdering(operator)) return valueTest(operator, values)
+  const wrong = values.find((value) => !parsePriority(value))
+  if (wrong !== undefined) throw new ConditionError(`${wrong} is not a priority: ${PRIORITIES.join(', ')}`, offset)
+  return priorityTest(operator, values)
+}
+
+const checkPredicate = (check: Check): Predicate => {
+  const get = compileName(check.name)
+  const test = testOf(check)
   return (scope) => {
     const value = get(scope)
     return isPresent(value) && test(value as FieldValue)

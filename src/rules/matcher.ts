@@ -1,9 +1,9 @@
 /** Which rules an event matches. Rules bound to Falco rule names are found by name; only candidates are asked. */
 import { YarakError } from '../errors.ts'
-import { type FieldValue, parsePriority, PRIORITIES, severity, textOf } from '../event.ts'
-import { compileName, type Scope } from '../names.ts'
+import { parsePriority, PRIORITIES, severity, textOf } from '../event.ts'
+import { parseName, type Scope } from '../names.ts'
 import { isPresent } from './compare.ts'
-import { namesIn, parseCondition, predicate, type Predicate } from './condition.ts'
+import { ConditionError, namesIn, parseCondition, predicate, type Predicate } from './condition.ts'
 import type { Match, RuleInput } from './rule.ts'
 
 export interface Matcher<R> {
@@ -30,8 +30,8 @@ export const compileSelection = ({ match = {}, condition }: Selection): Predicat
   ]
   const parsed = condition === undefined ? undefined : parseCondition(condition)
   if (parsed) {
-    const steps = [...namesIn(parsed)].find(({ name }) => /^(steps|response)\b/.test(name))
-    if (steps) throw new YarakError('config', `${steps.name} is only known in a step's if, not in a condition`)
+    const steps = [...namesIn(parsed)].find(({ name }) => ['steps', 'response'].includes(String(parseName(name)[0])))
+    if (steps) throw new ConditionError(`${steps.name} is only known in a step's if, not in a condition`, steps.offset)
     tests.push(predicate(parsed))
   }
   const internal = namesInternal(match, parsed)
@@ -92,10 +92,9 @@ const fieldTest = (piece: string): Predicate => {
     throw new YarakError('config', `match.output_fields: ${JSON.stringify(piece)} is not field=value or field!=value`)
   }
   const wanted = /^"(.*)"$/s.exec(quoted)?.[1] ?? quoted
-  const get = compileName(`fields["${name}"]`)
-  return (scope) => {
-    const value = get(scope)
-    return isPresent(value) && (textOf(value as FieldValue) === wanted) === (operator === '=')
+  return ({ event }) => {
+    const value = event.field(name)
+    return isPresent(value) && (textOf(value) === wanted) === (operator === '=')
   }
 }
 

@@ -118,7 +118,7 @@ describe('the status', () => {
     [429, undefined, { code: 'failed', reason: '429', permanent: false }],
     [500, undefined, { code: 'failed', reason: '500', permanent: false }],
     [202, [202, 409], { status: '202', output: 'said' }],
-    [409, [202, 409], { status: '409', output: undefined }],
+    [409, [202, 409], { status: '409', output: 'said' }],
     [200, [202, 409], { code: 'failed', reason: '200', permanent: true }],
     [500, [202, 409], { code: 'failed', reason: '500', permanent: false }],
   ])('%i, where %j is expected, is %j', async (status, expected, result) => {

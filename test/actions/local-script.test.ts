@@ -143,7 +143,7 @@ describe('a program that takes too long', () => {
     const { readFile } = await import('node:fs/promises')
     const pid = async () => Number(await readFile(file, 'utf8'))
     const command = sh(`${trap} sleep 300 & echo $! > "$1"; wait; wait`, file)
-    return { params: { command, timeout: '300ms' }, pid, recorded }
+    return { params: { command, timeout: '2s' }, pid, recorded }
   }
 
   it('is ended with all that it started', async () => {
@@ -159,6 +159,16 @@ describe('a program that takes too long', () => {
     await expect(perform(localScript, params, recorded)).rejects.toMatchObject({ code: 'timed_out' })
     const grandchild = await pid()
     await until(() => !isAlive(grandchild))
+  })
+
+  it('is not waited for by way of a process that has left its group and keeps the output open', async () => {
+    const recorded = await aStep({ env })
+    const file = join(recorded.step.dataDir, 'pid')
+    const { readFile } = await import('node:fs/promises')
+    const command = sh('setsid sh -c \'echo $$ > "$1"; exec sleep 60\' sh "$1" & wait', file)
+    const running = perform(localScript, { command, timeout: '2s' }, recorded)
+    await expect(running).rejects.toMatchObject({ code: 'timed_out' })
+    process.kill(Number(await readFile(file, 'utf8')))
   })
 
   it('is ended when the step is cut short, and not started when it was before', async () => {

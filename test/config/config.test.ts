@@ -32,9 +32,11 @@ describe('a configuration', () => {
     })
   })
 
-  it('is what createGateway takes', () => {
-    const options: GatewayOptions = optionsOf(`${START}mode: enforce\ncluster: prod\n`)
-    expect(options).toMatchObject({ mode: 'enforce', cluster: 'prod' })
+  it('is what createGateway takes, apart from the logger', () => {
+    const { log, ...options } = optionsOf(`${START}mode: enforce\ncluster: prod\n`)
+    const taken: GatewayOptions = options
+    expect(taken).toMatchObject({ mode: 'enforce', cluster: 'prod' })
+    expect(log.level).toBe('info')
   })
 
   it.each(['version: 2\n', 'mode: observe\n', 'version: "1"\n'])('needs version 1: %j', (text) => {
@@ -127,7 +129,7 @@ describe('listen', () => {
   it.each(['2801', ':2801', '127.0.0.1', '::1:2801', 'a:65536', 'unix:', 'a b:1'])('refuses %s', (text) => {
     expect(parseAddress(text)).toBeUndefined()
     expect(brief(load(`${START}listen: ['[::]:1', '${text}']\n`).problems)).toEqual([
-      '2:19 listen[1]: must be host:port such as 127.0.0.1:2801 or [::]:2801, or unix:/path',
+      '2:20 listen[1]: must be host:port such as 127.0.0.1:2801 or [::]:2801, or unix:/path',
     ])
   })
 

@@ -75,7 +75,7 @@ describe('problems', () => {
 
   it('let no control character through', () => {
     const text = print(load(`${START}cluster: 7 # \u001b[31m red \u202e\nmode: x\u0007\n`))
-    // eslint-disable-next-line no-control-regex
+
     expect(text).not.toMatch(/[\u0000-\u0009\u000b-\u001f\u202e]/)
   })
 

@@ -37,7 +37,7 @@ describe('the input stdin', () => {
 
   it('is no replayable source: the journal keeps its events', () => expect(stdin.replayable).toBe(false))
 
-  it('counts and logs what is refused, with its line, and goes on', async () => {
+  it('logs what is refused, with its line, and goes on', async () => {
     const io = testInputIo({
       emit: async (raw) => {
         if ((raw as Buffer).toString() === 'bad') throw new YarakError('invalid', 'the event is not valid JSON')
@@ -46,7 +46,7 @@ describe('the input stdin', () => {
     })
     await run(Readable.from(['good\nbad\ngood\n']), io)
     expect(texts(io)).toEqual(['good', 'good'])
-    expect(io.counted).toEqual(['rejected invalid'])
+    expect(io.counted).toEqual([])
     expect(io.lines).toMatchObject([
       { level: 'warn', message: 'a line was refused: the event is not valid JSON', fields: { at: 'line 2' } },
     ])
@@ -111,23 +111,25 @@ describe('the input stdin', () => {
     const stream = new PassThrough()
     const running = run(stream, io)
     stream.write('a\n')
-    await once(stream, 'drain').catch(() => {})
+    await expect.poll(() => texts(io)).toEqual(['a'])
     io.stop()
     await running
     expect(stream.destroyed).toBe(true)
   })
 
-  it('stops when the gateway is closing, and does not wait for what never settles', async () => {
+  it('takes no more when the gateway is closing, and does not wait for what never settles', async () => {
+    let tries = 0
     const io = testInputIo({
       emit: async () => {
-        if (io.emitted.length > 0) throw new YarakError('closing', 'stopping')
+        if (++tries > 1) throw new YarakError('closing', 'stopping')
         return openReceipt().receipt
       },
     })
     const running = run(Readable.from(['a\nb\nc\n']), io, { stopTimeout: '10ms' })
+    await expect.poll(() => tries).toBe(2)
     io.stop()
     await running
-    expect(texts(io).length).toBeLessThanOrEqual(1)
+    expect([texts(io), tries, io.counted]).toEqual([['a'], 2, []])
   })
 
   it('rejects with a clear error when the stream breaks', async () => {

@@ -240,7 +240,7 @@ describe('alertmanager', () => {
     [{ hostPort: 'http://user:pw@alertmanager:9093' }, /credentials go into headers/],
     [{ hostPort: HOST, endpoint: 'api' }, /endpoint/],
     [{ hostPort: HOST, customSeverityMap: { severe: 'page' } }, /customSeverityMap\.severe/],
-    [{ hostPort: HOST, expiresAfter: 600 }, /expiresAfter must be a string/],
+    [{ hostPort: HOST, expiresAfter: 600 }, /expiresAfter.*must be a duration/],
     [{ hostPort: HOST, dropEventThresholds: [{ above: 1, priority: 'critical' }] }, /priority must be one of/],
     [{ hostPort: HOST, dropEventThresholds: [{ over: 1 }] }, /dropEventThresholds\[0\]\.over is not a known setting/],
     [{ hostport: HOST }, /hostport is not a known setting/],

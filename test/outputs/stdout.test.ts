@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { describe, expect, it } from 'vitest'
 import { createStdout, descriptor, stdout } from '../../outputs/stdout.ts'
-import type { Notice } from '../../src/plugin.ts'
+import type { Notice, Outcome } from '../../src/plugin.ts'
 import { aNotice, anEvent, aReport, oddEvents, outputCases, testIo } from '../../src/testing.ts'
 
 const NEVER = new AbortController().signal
@@ -83,6 +83,34 @@ describe('stdout', () => {
     expect(await coloured({ config: { format: 'pretty' } })).toBe(false)
     expect(await coloured({ config: { format: 'pretty', colour: 'always' } })).toBe(true)
     expect(await coloured({ terminal: true, config: { format: 'json' } })).toBe(false)
+  })
+
+  it.each([
+    ['Emergency', 31],
+    ['Alert', 31],
+    ['Critical', 31],
+    ['Error', 31],
+    ['Warning', 33],
+    ['Notice', 36],
+    ['Informational', 34],
+    ['Debug', 90],
+  ])('paints %s with the colour %i', async (priority, code) => {
+    const line = await written([aNotice({ event: anEvent({ priority }) })], { terminal: true })
+    expect(line).toContain(`\u001b[${code}m${priority}`)
+  })
+
+  it.each<[Outcome, number]>([
+    ['succeeded', 32],
+    ['gone', 32],
+    ['skipped', 90],
+    ['refused', 33],
+    ['failed', 31],
+    ['timed_out', 31],
+    ['unknown', 31],
+    ['interrupted', 31],
+  ])('paints a response that %s with the colour %i', async (outcome, code) => {
+    const line = await written([aNotice({ report: aReport({ outcome }) })], { terminal: true })
+    expect(line).toContain(`\u001b[${code}m${outcome}`)
   })
 
   it.each(['pretty', 'json'] as const)('lets no event drive the terminal: %s', async (format) => {

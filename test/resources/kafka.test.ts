@@ -1,7 +1,9 @@
+import { execFile } from 'node:child_process'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { promisify } from 'node:util'
 import * as kafkajs from 'kafkajs'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { kafkaError } from '../../src/resources/_kafka-errors.ts'
@@ -44,6 +46,19 @@ describe('the kafkajs driver on a broker that is down', () => {
     await expect(send()).rejects.toThrow(`Kafka at ${broker}: writing to out: `)
     await expect(send()).rejects.toMatchObject({ code: 'unavailable', reason: 'econnrefused' })
     await producer.close()
+  })
+
+  it('finds all it needs of the library in plain Node, outside of a test runner', async () => {
+    const broker = `127.0.0.1:${await freePort()}`
+    const driver = new URL('../../src/resources/kafka.ts', import.meta.url).href
+    const program = `
+      const { kafkajsDriver } = await import(${JSON.stringify(driver)})
+      const log = { debug() {}, info() {}, warn() {}, error() {} }
+      const producer = kafkajsDriver({ brokers: [${JSON.stringify(broker)}], clientId: 'c' }, log).producer({})
+      const sent = producer.send('out', [{ key: null, value: '', headers: {} }], { acks: 'all', compression: 'zstd' })
+      await sent.catch(({ reason }) => console.log(reason))`
+    const { stdout } = await promisify(execFile)(process.execPath, ['--input-type=module', '--eval', program])
+    expect(stdout.trim()).toBe('econnrefused')
   })
 
   it('lets go of a consumer that is closed while it connects', async () => {

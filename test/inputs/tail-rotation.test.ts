@@ -1,0 +1,223 @@
+import {
+  appendFileSync,
+  copyFileSync,
+  mkdtempSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  truncateSync,
+  unlinkSync,
+  writeFileSync,
+} from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { Tail, type TailOptions } from '../../inputs/_tail.ts'
+import { at, big, items, lines, positions } from './_steps.ts'
+
+let dir: string
+let path: string
+let clock: number
+const open: Tail[] = []
+
+beforeEach(() => {
+  dir = mkdtempSync(join(tmpdir(), 'yarak-tail-'))
+  path = join(dir, 'events.log')
+  clock = 0
+})
+afterEach(async () => {
+  await Promise.all(open.splice(0).map((tail) => tail.close()))
+  rmSync(dir, { recursive: true, force: true })
+})
+
+const follow = (options: Partial<TailOptions> = {}): Tail => {
+  const tail = new Tail({ path, from: 'beginning', now: () => clock, ...options })
+  open.push(tail)
+  return tail
+}
+
+describe('rotation by rename', () => {
+  it('reads the rest of the old file, late writes too, before the new one', async () => {
+    writeFileSync(path, 'a\n')
+    const tail = follow()
+    expect(await lines(tail)).toEqual(['a'])
+    appendFileSync(path, 'b\n')
+    renameSync(path, `${path}.1`)
+    writeFileSync(path, 'new\n')
+    expect(await lines(tail)).toEqual(['b'])
+    clock += 400
+    appendFileSync(`${path}.1`, 'late\n')
+    expect(await lines(tail)).toEqual(['late'])
+    clock += 499
+    expect(await lines(tail)).toEqual([])
+    clock += 1
+    expect(await lines(tail)).toEqual(['new'])
+  })
+
+  it('stays with the old file while the new one is empty: the writer has not moved yet', async () => {
+    writeFileSync(path, 'a\n')
+    const tail = follow()
+    await lines(tail)
+    renameSync(path, `${path}.1`)
+    writeFileSync(path, '')
+    clock += 50_000
+    expect(await lines(tail)).toEqual([])
+    appendFileSync(`${path}.1`, 'still here\n')
+    expect(await lines(tail)).toEqual(['still here'])
+  })
+
+  it('takes an unfinished line of the old file when it leaves it', async () => {
+    writeFileSync(path, 'a\nunfinished')
+    const tail = follow()
+    await lines(tail)
+    renameSync(path, `${path}.1`)
+    writeFileSync(path, 'new\n')
+    await lines(tail)
+    clock += 500
+    expect(await lines(tail)).toEqual(['unfinished', 'new'])
+  })
+
+  it('finds the files of several rotations between two looks', async () => {
+    writeFileSync(path, 'a\n')
+    at(path, 1_000)
+    const tail = follow()
+    await lines(tail)
+    for (const [n, text] of ['b', 'c'].entries()) {
+      renameSync(path, `${path}-2026010${n}`)
+      writeFileSync(path, `${text}\n`)
+      at(path, 2_000 + n)
+    }
+    renameSync(path, `${path}-20260109`)
+    writeFileSync(path, 'd\n')
+    const all = await lines(tail)
+    for (let i = 0; i < 4; i++) {
+      clock += 500
+      all.push(...(await lines(tail)))
+    }
+    expect(all).toEqual(['b', 'c', 'd'])
+  })
+
+  it('does not read a file again that comes back under the path, and reads a very late write to one it left', async () => {
+    writeFileSync(path, 'a\n')
+    const tail = follow()
+    await lines(tail)
+    renameSync(path, `${path}.1`)
+    writeFileSync(path, 'b\n')
+    await lines(tail)
+    clock += 500
+    expect(await lines(tail)).toEqual(['b'])
+    appendFileSync(`${path}.1`, 'very late\n')
+    renameSync(path, `${path}.2`)
+    renameSync(`${path}.1`, path)
+    await lines(tail)
+    clock += 500
+    expect(await lines(tail)).toEqual(['very late'])
+  })
+})
+
+describe('rotation by copytruncate', () => {
+  it('reads the emptied file from its beginning', async () => {
+    writeFileSync(path, 'a\nb\n')
+    const tail = follow()
+    await lines(tail)
+    truncateSync(path)
+    expect(await lines(tail)).toEqual([])
+    appendFileSync(path, 'c\n')
+    expect(await lines(tail)).toEqual(['c'])
+  })
+
+  it('sees that it was emptied though it is longer again', async () => {
+    writeFileSync(path, 'a\nb\n')
+    const tail = follow()
+    await lines(tail)
+    writeFileSync(path, 'one\ntwo\nthree\n')
+    expect(await lines(tail)).toEqual(['one', 'two', 'three'])
+  })
+
+  it('sees that it was emptied though it is exactly as long again', async () => {
+    writeFileSync(path, 'aaaa\n')
+    at(path, 1_000)
+    const tail = follow()
+    await lines(tail)
+    writeFileSync(path, 'bbbb\n')
+    at(path, 2_000)
+    expect(await lines(tail)).toEqual(['bbbb'])
+  })
+
+  it('reads from the copy what it had not read yet', async () => {
+    writeFileSync(path, big('a'))
+    const tail = follow()
+    await lines(tail)
+    appendFileSync(path, 'not read yet\nhalf')
+    copyFileSync(path, `${path}.1`)
+    writeFileSync(path, 'new\n')
+    expect(await lines(tail)).toEqual(['not read yet', 'half', 'new'])
+  })
+
+  it('counts the unfinished line that is lost without a copy', async () => {
+    writeFileSync(path, 'a\nhalf')
+    const tail = follow()
+    await lines(tail)
+    writeFileSync(path, 'b\n')
+    expect(await lines(tail)).toEqual(['<skipped truncated>', 'b'])
+  })
+
+  it('gives equal lines of two lives of a file different positions', async () => {
+    writeFileSync(path, 'same\n')
+    const tail = follow()
+    const [first] = positions(await items(tail))
+    truncateSync(path)
+    await lines(tail)
+    appendFileSync(path, 'same\n')
+    const [second] = positions(await items(tail))
+    expect(second).not.toBe(first)
+  })
+})
+
+describe('other replacements', () => {
+  it('follows a file that is deleted and made anew', async () => {
+    writeFileSync(path, 'a\nunread')
+    const tail = follow()
+    await lines(tail)
+    unlinkSync(path)
+    expect(await lines(tail)).toEqual([])
+    writeFileSync(path, 'b\n')
+    await lines(tail)
+    clock += 500
+    expect(await lines(tail)).toEqual(['unread', 'b'])
+  })
+
+  it('lets go of a deleted file after a while', async () => {
+    writeFileSync(path, 'a\n')
+    const tail = follow()
+    await lines(tail)
+    unlinkSync(path)
+    clock += 60_000
+    expect(await lines(tail)).toEqual([])
+    expect(await lines(tail)).toEqual(['<trouble ENOENT>'])
+    writeFileSync(path, 'b\n')
+    expect(await lines(tail)).toEqual(['b'])
+  })
+
+  it('follows a symbolic link to its new target, and back', async () => {
+    const [one, two] = [join(dir, '0.log'), join(dir, '1.log')]
+    writeFileSync(one, 'a\n')
+    writeFileSync(two, 'b\n')
+    const link = (target: string): void => {
+      symlinkSync(target, `${path}.new`)
+      renameSync(`${path}.new`, path)
+    }
+    link(one)
+    const tail = follow()
+    expect(await lines(tail)).toEqual(['a'])
+    link(two)
+    await lines(tail)
+    clock += 500
+    expect(await lines(tail)).toEqual(['b'])
+    link(one)
+    appendFileSync(one, 'c\n')
+    await lines(tail)
+    clock += 500
+    expect(await lines(tail)).toEqual(['c'])
+  })
+})
