@@ -9,6 +9,7 @@ import {
   topicName,
 } from '../src/resources/kafka.ts'
 import { failure, type Item, requestsOf, writeAll } from './_kafka-batch.ts'
+import { payload } from './_payload.ts'
 
 const config = z.strictObject({
   ...connectionSettings,
@@ -31,7 +32,7 @@ const config = z.strictObject({
 type Settings = z.output<typeof config>
 
 const notes = `
-The value is the event as Falco's JSON, as Falcosidekick writes it; for a report it is \`{"event": {...}, "report": {...}}\`.
+The value is the event as \`webhook\` sends it; the report of a response adds the member \`response\`.
 The header \`traceparent\` lets a consumer go on in the same trace.
 
 The key of an event's target is \`pod/<namespace>/<name>\`, \`container/<id>\` or \`node/<name>\`; an event about nothing
@@ -96,7 +97,7 @@ type Context = Readonly<Record<string, string>>
 
 const recordOf = (notice: Notice, key: Settings['key'], context: Context): OutgoingRecord => ({
   key: keyOf(notice, key),
-  value: toJson(notice.report ? { event: notice.event.toJSON(), report: notice.report } : notice.event.toJSON()),
+  value: toJson(payload(notice)),
   headers: contextOf(notice, context),
 })
 

@@ -39,7 +39,7 @@ afterAll(() => rm(dir, { recursive: true, force: true }))
 describe('README', () => {
   it('its program runs: at most 30 lines, with an action of 10', async () => {
     const [code = ''] = await blocks('README.md', 'ts')
-    expect(code.trim().split('\n').length).toBeLessThanOrEqual(34)
+    expect(code.trim().split('\n').length).toBeLessThanOrEqual(30)
     const action = /^const page = defineAction\(\{\n([\s\S]*?)^\}\)/m.exec(code)?.[0] ?? ''
     expect(action.split('\n').length).toBeLessThanOrEqual(10)
     const file = join(dir, 'program.ts')

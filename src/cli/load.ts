@@ -101,11 +101,8 @@ const loadFlags = ({ file, rules = [], once = false, mode, config }: LoadFlags, 
 const literal = (text: string): string => text.replaceAll('${', () => '$${')
 
 /** Whoever typed an option has no file to look into. */
-const withoutPlace = (problem: ConfigProblem): ConfigProblem => {
-  if (problem.file !== COMMAND_LINE) return problem
-  const { excerpt: _, ...rest } = problem
-  return rest
-}
+const withoutPlace = (problem: ConfigProblem): ConfigProblem =>
+  problem.file === COMMAND_LINE ? { ...onCommandLine(problem.message), severity: problem.severity } : problem
 
 /** A file that is followed may still come; one that is read once must be there. */
 const unreadable = (file: string): ConfigProblem[] => {

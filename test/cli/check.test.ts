@@ -61,7 +61,7 @@ describe('check', () => {
     const bad = files.write('bad.yaml', RULE.replace('action: log', 'action: lag').replace('Shell', 'Other'))
     const { code, err } = await yarak(['check', '-r', good, '-r', bad])
     expect(code).toBe(1)
-    expect(err).toMatch(/bad\.yaml:3:20: error: .*lag.*did you mean `log`/)
+    expect(err).toMatch(/bad\.yaml:3:21: error: .*lag.*did you mean `log`/)
     expect(err).toContain("  3 |   steps: [{ action: lag, with: { message: '{{ proc.name }}' } }]\n")
   })
 

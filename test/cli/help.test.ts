@@ -55,7 +55,7 @@ describe('wrong usage', () => {
     [['run', '--config', 'a.yaml', '--file', 'b.jsonl'], /leave out --file and --rules/],
     [['check', '--config', 'a.yaml', '--rules', 'b.yaml'], /leave out --file and --rules/],
     [['list'], /missing required argument 'kind'\n\(yarak list --help shows how\)/],
-    [['list', 'outputz'], /argument 'outputz' is invalid[^]*Allowed choices are inputs, outputs, actions, resources/],
+    [['list', 'outputz'], /value 'outputz' is invalid[^]*Allowed choices are inputs, outputs, actions, resources/],
     [['config', 'show'], /unknown command 'show'/],
     [['config', 'print', '--yaml'], /unknown option '--yaml'\n\(yarak config print --help shows how\)/],
     [['send', 'a.json', 'b.json'], /too many arguments/],

@@ -1,31 +1,12 @@
-import { appendFileSync, copyFileSync, existsSync, mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { appendFileSync, copyFileSync, existsSync, renameSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { parseMark } from '../../inputs/_source.ts'
-import { Tail, type TailOptions } from '../../inputs/_tail.ts'
 import { at, big, items, lastMark, lines, positions, said } from './_steps.ts'
+import { dir, follow, pass, path, tailRig } from './_tail-rig.ts'
 
-let dir: string
-let path: string
-let clock: number
-const open: Tail[] = []
-
-beforeEach(() => {
-  dir = mkdtempSync(join(tmpdir(), 'yarak-tail-'))
-  path = join(dir, 'events.log')
-  clock = 0
-})
-afterEach(async () => {
-  await Promise.all(open.splice(0).map((tail) => tail.close()))
-  rmSync(dir, { recursive: true, force: true })
-})
-
-const follow = (options: Partial<TailOptions> = {}): Tail => {
-  const tail = new Tail({ path, from: 'beginning', now: () => clock, ...options })
-  open.push(tail)
-  return tail
-}
+tailRig()
 
 describe('a restart', () => {
   it('goes on where the mark says, with the same positions', async () => {
@@ -57,7 +38,7 @@ describe('a restart', () => {
     writeFileSync(path, 'c\n')
     const tail = follow({ mark })
     expect(await lines(tail)).toEqual(['b'])
-    clock += 500
+    pass(500)
     expect(await lines(tail)).toEqual(['c'])
   })
 
@@ -76,7 +57,7 @@ describe('a restart', () => {
     const tail = follow({ mark })
     for (let i = 0; i < 5; i++) {
       all.push(...(await lines(tail)))
-      clock += 500
+      pass(500)
     }
     expect(all).toEqual(['b', 'c', 'd', 'e'])
   })

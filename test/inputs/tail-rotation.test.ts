@@ -1,40 +1,10 @@
-import {
-  appendFileSync,
-  copyFileSync,
-  mkdtempSync,
-  renameSync,
-  rmSync,
-  symlinkSync,
-  truncateSync,
-  unlinkSync,
-  writeFileSync,
-} from 'node:fs'
-import { tmpdir } from 'node:os'
+import { appendFileSync, copyFileSync, renameSync, symlinkSync, truncateSync, unlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { Tail, type TailOptions } from '../../inputs/_tail.ts'
+import { describe, expect, it } from 'vitest'
 import { at, big, items, lines, positions } from './_steps.ts'
+import { dir, follow, pass, path, tailRig } from './_tail-rig.ts'
 
-let dir: string
-let path: string
-let clock: number
-const open: Tail[] = []
-
-beforeEach(() => {
-  dir = mkdtempSync(join(tmpdir(), 'yarak-tail-'))
-  path = join(dir, 'events.log')
-  clock = 0
-})
-afterEach(async () => {
-  await Promise.all(open.splice(0).map((tail) => tail.close()))
-  rmSync(dir, { recursive: true, force: true })
-})
-
-const follow = (options: Partial<TailOptions> = {}): Tail => {
-  const tail = new Tail({ path, from: 'beginning', now: () => clock, ...options })
-  open.push(tail)
-  return tail
-}
+tailRig()
 
 describe('rotation by rename', () => {
   it('reads the rest of the old file, late writes too, before the new one', async () => {
@@ -45,12 +15,12 @@ describe('rotation by rename', () => {
     renameSync(path, `${path}.1`)
     writeFileSync(path, 'new\n')
     expect(await lines(tail)).toEqual(['b'])
-    clock += 400
+    pass(400)
     appendFileSync(`${path}.1`, 'late\n')
     expect(await lines(tail)).toEqual(['late'])
-    clock += 499
+    pass(499)
     expect(await lines(tail)).toEqual([])
-    clock += 1
+    pass(1)
     expect(await lines(tail)).toEqual(['new'])
   })
 
@@ -60,7 +30,7 @@ describe('rotation by rename', () => {
     await lines(tail)
     renameSync(path, `${path}.1`)
     writeFileSync(path, '')
-    clock += 50_000
+    pass(50_000)
     expect(await lines(tail)).toEqual([])
     appendFileSync(`${path}.1`, 'still here\n')
     expect(await lines(tail)).toEqual(['still here'])
@@ -73,7 +43,7 @@ describe('rotation by rename', () => {
     renameSync(path, `${path}.1`)
     writeFileSync(path, 'new\n')
     await lines(tail)
-    clock += 500
+    pass(500)
     expect(await lines(tail)).toEqual(['unfinished', 'new'])
   })
 
@@ -91,7 +61,7 @@ describe('rotation by rename', () => {
     writeFileSync(path, 'd\n')
     const all = await lines(tail)
     for (let i = 0; i < 4; i++) {
-      clock += 500
+      pass(500)
       all.push(...(await lines(tail)))
     }
     expect(all).toEqual(['b', 'c', 'd'])
@@ -104,13 +74,13 @@ describe('rotation by rename', () => {
     renameSync(path, `${path}.1`)
     writeFileSync(path, 'b\n')
     await lines(tail)
-    clock += 500
+    pass(500)
     expect(await lines(tail)).toEqual(['b'])
     appendFileSync(`${path}.1`, 'very late\n')
     renameSync(path, `${path}.2`)
     renameSync(`${path}.1`, path)
     await lines(tail)
-    clock += 500
+    pass(500)
     expect(await lines(tail)).toEqual(['very late'])
   })
 })
@@ -183,7 +153,7 @@ describe('other replacements', () => {
     expect(await lines(tail)).toEqual([])
     writeFileSync(path, 'b\n')
     await lines(tail)
-    clock += 500
+    pass(500)
     expect(await lines(tail)).toEqual(['unread', 'b'])
   })
 
@@ -192,7 +162,7 @@ describe('other replacements', () => {
     const tail = follow()
     await lines(tail)
     unlinkSync(path)
-    clock += 60_000
+    pass(60_000)
     expect(await lines(tail)).toEqual([])
     expect(await lines(tail)).toEqual(['<trouble ENOENT>'])
     writeFileSync(path, 'b\n')
@@ -212,12 +182,12 @@ describe('other replacements', () => {
     expect(await lines(tail)).toEqual(['a'])
     link(two)
     await lines(tail)
-    clock += 500
+    pass(500)
     expect(await lines(tail)).toEqual(['b'])
     link(one)
     appendFileSync(one, 'c\n')
     await lines(tail)
-    clock += 500
+    pass(500)
     expect(await lines(tail)).toEqual(['c'])
   })
 })

@@ -1,31 +1,12 @@
-import { appendFileSync, mkdirSync, mkdtempSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { appendFileSync, mkdirSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { looksRotated } from '../../inputs/_rotated.ts'
-import { Tail, type TailItem, type TailOptions } from '../../inputs/_tail.ts'
+import type { Tail, TailItem } from '../../inputs/_tail.ts'
 import { items, lastMark, lines, said } from './_steps.ts'
+import { dir, follow, path, tailRig } from './_tail-rig.ts'
 
-let dir: string
-let path: string
-let clock: number
-const open: Tail[] = []
-
-beforeEach(() => {
-  dir = mkdtempSync(join(tmpdir(), 'yarak-tail-'))
-  path = join(dir, 'events.log')
-  clock = 0
-})
-afterEach(async () => {
-  await Promise.all(open.splice(0).map((tail) => tail.close()))
-  rmSync(dir, { recursive: true, force: true })
-})
-
-const follow = (options: Partial<TailOptions> = {}): Tail => {
-  const tail = new Tail({ path, from: 'beginning', now: () => clock, ...options })
-  open.push(tail)
-  return tail
-}
+tailRig()
 
 describe('appending', () => {
   it('gives lines as they come, and holds an unfinished one', async () => {

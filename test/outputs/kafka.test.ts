@@ -44,10 +44,9 @@ describe('what the kafka output writes', () => {
     const { send, records } = await rig()
     const notice = aNotice({ report: aReport() })
     await send(notice)
-    const value = JSON.parse(records()[0]?.value ?? '') as { event: { rule: string }; report: { id: string } }
-    expect(Object.keys(value)).toEqual(['event', 'report'])
-    expect(value.event.rule).toBe(notice.event.rule)
-    expect(value.report.id).toBe(aReport().id)
+    const value = JSON.parse(records()[0]?.value ?? '') as { rule: string; response: { id: string } }
+    expect(value.rule).toBe(notice.event.rule)
+    expect(value.response.id).toBe(aReport().id)
   })
 
   const target = anEvent({ output_fields: { 'k8s.ns.name': 'shop', 'k8s.pod.name': 'web-1' } })
