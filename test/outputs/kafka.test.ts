@@ -36,7 +36,7 @@ describe('what the kafka output writes', () => {
     const { send, records } = await rig()
     const event = anEvent({ output_fields: { 'evt.time': 1_769_860_800_123_456_789n } })
     await send(aNotice({ event }))
-    expect(records()[0]?.value).toBe(toJson(event.toJSON()))
+    expect(records()[0]?.value).toBe(toJson({ uuid: event.id, ...event.toJSON() }))
     expect(records()[0]?.value).toContain('1769860800123456789')
   })
 

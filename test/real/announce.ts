@@ -3,7 +3,7 @@ import { entries } from './index.ts'
 import { rows, type Row } from './list.ts'
 
 /** The peers are for benchmarks: nobody has to have them. */
-const OPTIONAL = /^falco/
+const OPTIONAL = /^(falcosidekick|talon)$/
 
 const lineOf = ({ name, state, reason }: Row): string | undefined => {
   if (reason !== undefined) return `skipped: ${name}: ${reason}`
