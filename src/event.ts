@@ -73,8 +73,8 @@ export interface EventOrigin {
 
 /**
  * Reads one Falco alert.
- * @param raw JSON text, its bytes, or a parsed object (whose numbers are taken as they are)
- * @throws YarakError `invalid`, naming the member that is wrong
+ * @param raw JSON text, its bytes, or a parsed object (whose numbers are taken as they are, bigints too)
+ * @throws YarakError `invalid`, naming the member that is wrong; also beyond 100 levels of nesting, or 1,000 digits
  */
 export const parseEvent = (raw: unknown, origin: EventOrigin): FalcoEvent => {
   const text = typeof raw === 'string' ? raw : raw instanceof Uint8Array ? DECODER.decode(raw) : undefined

@@ -57,9 +57,15 @@ export const checkSettings = (schema: z.ZodType, value: unknown, options: { temp
   const parsed = schema.safeParse(value)
   if (parsed.success) return []
   const trusted = options.templates ? [...templatePaths(value)] : []
-  return parsed.error.issues
+  return withoutEchoes(parsed.error.issues)
     .filter((issue) => !trusted.some((leaf) => mayComeFrom(leaf, issue)))
     .flatMap((issue) => describeIssue(issue, value))
+}
+
+/** Of a value of the wrong type, zod also tells the length that it does not have. */
+const withoutEchoes = (issues: readonly z.core.$ZodIssue[]): z.core.$ZodIssue[] => {
+  const wrongType = new Set(issues.filter(({ code }) => code === 'invalid_type').map(({ path }) => path.join('\0')))
+  return issues.filter(({ code, path }) => !/^too_/.test(code) || !wrongType.has(path.join('\0')))
 }
 
 /** A name is never a template; what a union says of a whole may be the fault of any leaf in it. */

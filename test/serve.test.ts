@@ -4,7 +4,7 @@ import { networkInterfaces, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Hono } from 'hono'
 import { Agent, request } from 'undici'
-import { afterEach, describe, expect, it } from 'vitest'
+import { afterAll, afterEach, describe, expect, it } from 'vitest'
 import { http } from '../inputs/http.ts'
 import { type Address, parseAddress } from '../src/config/index.ts'
 import { createGateway } from '../src/index.ts'
@@ -12,15 +12,16 @@ import type { LogFields } from '../src/plugin.ts'
 import { listen, type Listeners } from '../src/serve.ts'
 import { alert } from './kit.ts'
 
-const folder = mkdtempSync(join(tmpdir(), 'yarak-serve-'))
-const path = (name: string): string => join(folder, name)
+const base = mkdtempSync(join(tmpdir(), 'yarak-serve-'))
+afterAll(() => rmSync(base, { recursive: true, force: true }))
+
+/** A new folder. */
+const folder = (): string => mkdtempSync(join(base, 'x-'))
 
 /** What a test leaves to be closed. */
 const left: (() => unknown)[] = []
 afterEach(async () => {
   for (const close of left.splice(0).reverse()) await close()
-  rmSync(folder, { recursive: true, force: true })
-  mkdtempSync(`${folder}-`)
 })
 
 const address = (text: string): Address => parseAddress(text) ?? { host: 'x', port: 0 }
@@ -170,7 +171,7 @@ describe('a unix socket', () => {
   const overSocket = (socketPath: string) => get('http://localhost/healthz', agent({ connect: { socketPath } }))
 
   it('is served, and removed at the end', async () => {
-    const at = join(mkdtempSync(`${folder}-`), 'y.sock')
+    const at = join(folder(), 'y.sock')
     const { first, listeners } = serve([`unix:${at}`])
     expect(await first()).toBe(`unix:${at}`)
     expect((await overSocket(at)).status).toBe(200)
@@ -179,7 +180,7 @@ describe('a unix socket', () => {
   })
 
   it('replaces the file that a process left behind when it died', async () => {
-    const at = join(mkdtempSync(`${folder}-`), 'y.sock')
+    const at = join(folder(), 'y.sock')
     const { spawnSync } = await import('node:child_process')
     const die = `require('node:net').createServer().listen(${JSON.stringify(at)}, () => process.kill(process.pid, 'SIGKILL'))`
     spawnSync(process.execPath, ['-e', die])
@@ -190,7 +191,7 @@ describe('a unix socket', () => {
   })
 
   it('that somebody answers is not taken away', async () => {
-    const at = join(mkdtempSync(`${folder}-`), 'y.sock')
+    const at = join(folder(), 'y.sock')
     const theirs = await other({ path: at })
     const { listeners } = serve([`unix:${at}`])
     await expect
@@ -203,7 +204,7 @@ describe('a unix socket', () => {
   })
 
   it.each(['a file', 'a link'])('does not replace %s', async (what) => {
-    const inside = mkdtempSync(`${folder}-`)
+    const inside = folder()
     const at = join(inside, 'y.sock')
     writeFileSync(join(inside, 'precious'), 'precious')
     if (what === 'a file') writeFileSync(at, 'precious')
@@ -238,14 +239,15 @@ describe('close', () => {
 
   it('answers what is being asked, and says that the connection ends', async () => {
     const hold = Promise.withResolvers<void>()
+    const asked = Promise.withResolvers<void>()
     const app = new Hono().get('/slow', async (c) => {
+      asked.resolve()
       await hold.promise
       return c.text('answered')
     })
-    const { first, listeners, logged } = serve(['127.0.0.1:0'], { ...createGateway({}), app })
+    const { first, listeners } = serve(['127.0.0.1:0'], { ...createGateway({}), app })
     const one = await raw(await first(), 'GET /slow HTTP/1.1\r\nhost: x\r\n\r\n')
-    await expect.poll(() => logged.length).toBe(0)
-    await new Promise((done) => setTimeout(done, 50))
+    await asked.promise
     const closing = listeners.close(60_000)
     hold.resolve()
     await closing

@@ -119,7 +119,7 @@ describe('a trace', () => {
         const events = [{ name: note, attributes: { 'yarak.reason': note } }]
         const lines = draw(span('s', { name, failed, message: summary, attributes, events }))
         expect(lines.length).toBeLessThanOrEqual(4)
-         
+
         expect(lines.some((line) => /[\u0000-\u001f\u007f-\u009f]/.test(line))).toBe(false)
         expect(Math.max(...lines.map(({ length }) => length))).toBeLessThan(700)
       }),

@@ -3,7 +3,7 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join, resolve } from 'node:path'
-import { afterEach, expect } from 'vitest'
+import { afterEach, beforeEach, expect } from 'vitest'
 import { main } from '../../src/cli/index.ts'
 import type { Terminal } from '../../src/cli/terminal.ts'
 
@@ -11,11 +11,9 @@ export const ROOT = resolve(import.meta.dirname, '../..')
 
 /** A folder for the files of one test file, empty for each test. */
 export const folder = () => {
-  let path = mkdtempSync(join(tmpdir(), 'yarak-cli-'))
-  afterEach(() => {
-    rmSync(path, { recursive: true, force: true })
-    path = mkdtempSync(join(tmpdir(), 'yarak-cli-'))
-  })
+  let path = ''
+  beforeEach(() => void (path = mkdtempSync(join(tmpdir(), 'yarak-cli-'))))
+  afterEach(() => rmSync(path, { recursive: true, force: true }))
   return {
     at: (name: string): string => join(path, name),
     /** Writes a file and gives its path. */

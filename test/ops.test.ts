@@ -1,0 +1,99 @@
+import { describe, expect, it } from 'vitest'
+import { createCounters } from '../src/counters.ts'
+import { createGateway, YarakError } from '../src/index.ts'
+import { type Health, mountOps } from '../src/ops.ts'
+import { alert, gate, probe, sink } from './kit.ts'
+
+const HEALTH: Health = {
+  ready: true,
+  mode: 'observe',
+  inputs: [{ id: 'http', state: 'serving' }],
+  outputs: [{ id: 'stdout', queued: 0 }],
+  running: 0,
+  unsettled: 0,
+}
+
+describe('/livez and /healthz', () => {
+  it('answer as long as the process does, whatever is failing', async () => {
+    const ops = mountOps(() => ({ ...HEALTH, ready: false }), createCounters())
+    const [live, health] = [await ops.request('/livez'), await ops.request('/healthz')]
+    expect([live.status, await live.text()]).toEqual([200, 'ok'])
+    expect([health.status, await health.text()]).toEqual([200, '{"status": "ok"}'])
+    expect(health.headers.get('content-type')).toBe('application/json')
+  })
+
+  it('take HEAD, as load balancers send it', async () => {
+    const ops = mountOps(() => HEALTH, createCounters())
+    for (const path of ['/livez', '/healthz', '/readyz', '/metrics']) {
+      const answer = await ops.request(path, { method: 'HEAD' })
+      expect([path, answer.status, await answer.text()]).toEqual([path, 200, ''])
+    }
+  })
+})
+
+describe('/readyz', () => {
+  it.each([
+    [true, 200],
+    [false, 503],
+  ])('with ready %s answers %i, and all that is known', async (ready, status) => {
+    const answer = await mountOps(() => ({ ...HEALTH, ready }), createCounters()).request('/readyz')
+    expect(answer.status).toBe(status)
+    expect(await answer.json()).toEqual({ ...HEALTH, ready })
+  })
+
+  it('tells of a real gateway what runs, what waits and what failed last, and stays ready', async () => {
+    const hold = gate()
+    const { use } = sink(() => {
+      throw new YarakError('failed', 'the webhook answered 503')
+    })
+    const gateway = createGateway({
+      mode: 'enforce',
+      outputs: [use],
+      rules: [{ name: 'r', steps: [probe(() => hold.promise)({})] }],
+    })
+    await gateway.emit(alert())
+    const ready = async () => (await gateway.ops.request('/readyz')).json() as Promise<Health>
+    await expect.poll(ready).toMatchObject({
+      ready: true,
+      mode: 'enforce',
+      running: 1,
+      unsettled: 1,
+      outputs: [{ id: 'sink', queued: 1, lastError: 'the webhook answered 503' }],
+    })
+    hold.resolve()
+    await gateway.stop({ deadline: 50 })
+    expect((await gateway.ops.request('/readyz')).status).toBe(503)
+  })
+})
+
+describe('/metrics', () => {
+  it('is the Prometheus text format', async () => {
+    const counters = createCounters()
+    counters.add('yarak_events_received_total', { input: 'a"b' }, 3)
+    const answer = await mountOps(() => HEALTH, counters).request('/metrics')
+    expect(answer.headers.get('content-type')).toBe('text/plain; version=0.0.4; charset=utf-8')
+    expect(await answer.text()).toBe(
+      [
+        '# HELP yarak_events_received_total Events handed to the gateway, by input.',
+        '# TYPE yarak_events_received_total counter',
+        String.raw`yarak_events_received_total{input="a\"b"} 3`,
+        '',
+      ].join('\n'),
+    )
+  })
+
+  it('of a gateway at rest has its gauges at zero', async () => {
+    const gateway = createGateway({ outputs: [sink().use] })
+    const text = await (await gateway.ops.request('/metrics')).text()
+    for (const line of [
+      'yarak_events_unsettled 0',
+      'yarak_responses_running 0',
+      'yarak_responses_queued 0',
+      'yarak_notices_queued{output="sink"} 0',
+    ])
+      expect(text).toContain(`${line}\n`)
+    for (const line of text.trimEnd().split('\n'))
+      expect(line).toMatch(/^(# (HELP|TYPE) yarak_\w+ .+|yarak_\w+(\{(\w+="[^"]*",?)+\})? \d+)$/)
+    await gateway.stop()
+  })
+})

@@ -1,0 +1,176 @@
+import { Hono } from 'hono'
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import { createCounters } from '../src/counters.ts'
+import { defineInput, YarakError } from '../src/index.ts'
+import { type InputIo, type LogFields, z } from '../src/plugin.ts'
+import { createSupervisor } from '../src/supervise.ts'
+import { gate } from './kit.ts'
+
+beforeEach(() => void vi.useFakeTimers())
+afterEach(() => void vi.useRealTimers())
+
+type Run = (io: InputIo) => Promise<void>
+
+/** A supervisor of inputs that do what the test says, by their labels. */
+const supervise = (runs: Readonly<Record<string, Run | 'routes'>>) => {
+  const stop = new AbortController()
+  const counters = createCounters()
+  const errors: LogFields[] = []
+  const log = {
+    debug() {},
+    info() {},
+    warn() {},
+    error: (_text: string, fields: LogFields = {}) => void errors.push(fields),
+  }
+  const entries = Object.entries(runs).map(([label, run]) => {
+    const input = defineInput({
+      type: 'test',
+      summary: 'Does what the test says.',
+      config: z.strictObject({}),
+      replayable: false,
+      ...(run === 'routes'
+        ? { routes: () => new Hono().get(`/${label}`, (c) => c.text(label)) }
+        : { run: (_config: object, io: InputIo) => run(io) }),
+    })
+    return { use: input({}, label), io: { signal: stop.signal } as InputIo }
+  })
+  const supervisor = createSupervisor(entries, { log, counters, signal: stop.signal })
+  const failures = (label: string): number => counters.sum('yarak_input_failures_total', { input: `test/${label}` })
+  return { supervisor, stop: () => stop.abort(), errors, failures }
+}
+
+const forever: Run = ({ signal }) => new Promise((done) => signal.addEventListener('abort', () => done()))
+const down = (more = {}) => Promise.reject(new YarakError('unavailable', 'the broker is down', more))
+
+/** Whether it has resolved by now. */
+const isOver = async (promise: Promise<unknown>): Promise<boolean> => {
+  let over = false
+  void promise.then(() => (over = true))
+  await vi.advanceTimersByTimeAsync(0)
+  return over
+}
+
+describe('status', () => {
+  it('tells of each input what it does', async () => {
+    const end = gate()
+    const { supervisor, stop } = supervise({
+      web: 'routes',
+      file: () => end.promise,
+      topic: forever,
+      bad: () => down(),
+    })
+    supervisor.start()
+    await vi.advanceTimersByTimeAsync(0)
+    end.resolve()
+    await vi.advanceTimersByTimeAsync(0)
+    expect(supervisor.status()).toEqual([
+      { id: 'test/web', state: 'serving' },
+      { id: 'test/file', state: 'ended' },
+      { id: 'test/topic', state: 'running' },
+      { id: 'test/bad', state: 'failing', error: 'the broker is down' },
+    ])
+    stop()
+  })
+
+  it('runs nothing before the start, and gives the routes at once', async () => {
+    const run = vi.fn(forever)
+    const { supervisor } = supervise({ web: 'routes', topic: run })
+    expect(run).not.toHaveBeenCalled()
+    expect(supervisor.routes).toHaveLength(1)
+    expect(await (await supervisor.routes[0]?.request('/web'))?.text()).toBe('web')
+  })
+})
+
+describe('an input that fails', () => {
+  it('waits longer each time, up to 30 s, and is told and counted each time', async () => {
+    const { supervisor, stop, errors, failures } = supervise({ bad: () => down() })
+    supervisor.start()
+    await vi.advanceTimersByTimeAsync(300_000)
+    const waits = errors.map(({ in_ms }) => Number(in_ms))
+    expect(waits.length).toBeGreaterThan(10)
+    expect(failures('bad')).toBe(waits.length)
+    for (const [i, wait] of waits.entries()) {
+      const whole = Math.min(30_000, 1_000 * 2 ** i)
+      expect(wait).toBeGreaterThanOrEqual(whole / 2)
+      expect(wait).toBeLessThanOrEqual(whole)
+    }
+    expect(errors[0]).toMatchObject({ input: 'test/bad', error: 'the broker is down' })
+    stop()
+  })
+
+  it('waits as long as the other side asks', async () => {
+    const { supervisor, stop, errors } = supervise({ bad: () => down({ retryAfter: 120 }) })
+    supervisor.start()
+    await vi.advanceTimersByTimeAsync(599)
+    expect(errors.map(({ in_ms }) => in_ms)).toEqual([120, 120, 120, 120, 120])
+    stop()
+  })
+
+  it('runs again when what was wrong has gone', async () => {
+    let tries = 0
+    const { supervisor, stop } = supervise({ shaky: (io) => (++tries < 3 ? down() : forever(io)) })
+    supervisor.start()
+    await vi.advanceTimersByTimeAsync(10_000)
+    expect(tries).toBe(3)
+    expect(supervisor.status()).toEqual([{ id: 'test/shaky', state: 'running' }])
+    stop()
+  })
+
+  it('starts its waits anew after it has run for a while', async () => {
+    let tries = 0
+    const late = () => new Promise<void>((_done, fail) => setTimeout(() => fail(new Error('lost')), 61_000))
+    const { supervisor, stop, errors } = supervise({ shaky: () => (++tries === 5 ? late() : down()) })
+    supervisor.start()
+    await vi.advanceTimersByTimeAsync(90_000)
+    const after = errors.findIndex(({ error }) => error === 'lost')
+    expect(Number(errors[after - 1]?.in_ms)).toBeGreaterThanOrEqual(4_000)
+    expect(Number(errors[after]?.in_ms)).toBeLessThanOrEqual(1_000)
+    stop()
+  })
+
+  it('may throw at once, or throw what is no error', async () => {
+    const { supervisor, stop, errors } = supervise({
+      sync: () => {
+        throw new Error('at once')
+      },
+      // eslint-disable-next-line @typescript-eslint/prefer-promise-reject-errors -- what a plugin may do
+      odd: () => Promise.reject('a text'),
+    })
+    supervisor.start()
+    await vi.advanceTimersByTimeAsync(0)
+    expect(errors.map(({ error }) => error)).toEqual(['at once', 'a text'])
+    stop()
+  })
+})
+
+describe('ended', () => {
+  it('resolves at once where no input runs by itself', async () => {
+    const { supervisor } = supervise({ web: 'routes' })
+    supervisor.start()
+    expect(await isOver(supervisor.ended())).toBe(true)
+  })
+
+  it('waits for the last input', async () => {
+    const [one, two] = [gate(), gate()]
+    const { supervisor } = supervise({ one: () => one.promise, two: () => two.promise })
+    supervisor.start()
+    const ended = supervisor.ended()
+    one.resolve()
+    expect(await isOver(ended)).toBe(false)
+    two.resolve()
+    expect(await isOver(ended)).toBe(true)
+  })
+
+  it('does not wait out a pause when the gateway stops, and what fails by the stop is no failure', async () => {
+    const torn: Run = ({ signal }) =>
+      new Promise((_done, fail) => signal.addEventListener('abort', () => fail(new Error('connection closed'))))
+    const { supervisor, stop, errors, failures } = supervise({ bad: () => down({ retryAfter: 3_600_000 }), torn })
+    supervisor.start()
+    await vi.advanceTimersByTimeAsync(0)
+    expect(await isOver(supervisor.ended())).toBe(false)
+    stop()
+    expect(await isOver(supervisor.ended())).toBe(true)
+    expect(errors).toHaveLength(1)
+    expect(failures('torn')).toBe(0)
+  })
+})
