@@ -1,4 +1,4 @@
-/** `${env:NAME}`, `${env:NAME:-default}` and `${file:/path}` inside one scalar; `$${` is a plain `${`. */
+/** `${env:NAME}`, `${env:NAME:-default}`, `${file:/path}` and `${here}` inside one scalar; `$${` is a plain `${`. */
 import { messageOf } from '../errors.ts'
 
 /** What references may reach. */
@@ -6,6 +6,8 @@ export interface References {
   readonly env: Readonly<Record<string, string | undefined>>
   /** The text of a file. Throws when it cannot be read. */
   file(path: string): string
+  /** The folder of the file that the scalar stands in. Default the working directory. */
+  readonly here?: string
 }
 
 /** Something wrong with a reference: where in the scalar, and what. */
@@ -60,6 +62,7 @@ const unclosed = (rest: string): Resolved =>
 const resolve = (inner: string, references: References): Resolved => {
   if (inner.startsWith('env:')) return variable(inner.slice(4), references)
   if (inner.startsWith('file:')) return contents(inner.slice(5), references)
+  if (inner === 'here') return { text: references.here ?? '.', origin: 'the folder of this file' }
   const name = inner.replace(/:?-.*$/s, '')
   return NAME.test(name)
     ? { fault: { message: `\${${inner}} is taken as it stands; a variable is \${env:${name}}`, severity: 'warning' } }

@@ -1,4 +1,5 @@
 /** YAML text -> {@link Document}: plain data with the place and origin of every part, and each fault as a problem. */
+import { dirname } from 'node:path'
 import { isAlias, isMap, isScalar, isSeq, parseDocument, type Document as YamlDocument } from 'yaml'
 import type { Alias, Node, Pair, Scalar, YAMLMap } from 'yaml'
 import { type Document, type Path, type Place, placeKey, type Span } from './document.ts'
@@ -152,7 +153,7 @@ const readScalar = (reader: Reader, node: Scalar, path: Path, place: Place): unk
     return undefined
   }
   if (typeof value !== 'string') return value
-  const found = interpolate(value, reader.references)
+  const found = interpolate(value, { ...reader.references, here: dirname(reader.document.file) })
   const from = found.origins.join(', ')
   const broken = found.faults.some(({ severity }) => severity === 'error')
   reader.places.set(placeKey(path), { ...place, text: value, broken, ...(from && { from, reference: found.whole }) })

@@ -1,5 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
+import { builtin } from '../../src/builtin.ts'
+import { loadConfig } from '../../src/config/index.ts'
 import { interpolate } from '../../src/config/interpolate.ts'
 
 const references = {
@@ -13,6 +15,18 @@ const references = {
 const text = (scalar: string) => interpolate(scalar, references).text
 const faults = (scalar: string) =>
   interpolate(scalar, references).faults.map(({ offset, message }) => `${offset} ${message}`)
+
+it('`${here}` is the folder of the file', () => {
+  const references = { env: {}, file: () => '', here: '/etc/yarak' }
+  expect(interpolate('${here}/rules.yaml', references).text).toBe('/etc/yarak/rules.yaml')
+  const { options } = loadConfig({
+    file: '/etc/yarak/yarak.yaml',
+    text: 'version: 1\ninputs: { file: { path: "${here}/x.jsonl" } }\n',
+    env: {},
+    plugins: builtin,
+  })
+  expect(options?.inputs[0]?.config).toMatchObject({ path: '/etc/yarak/x.jsonl' })
+})
 
 describe('interpolate', () => {
   it.each([
