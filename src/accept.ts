@@ -30,6 +30,8 @@ export interface AcceptorHost {
   readonly matcher: Matcher<ReadyRule>
   readonly cluster: string | undefined
   readonly closing: AbortSignal
+  /** Fires when running work is cut short. */
+  readonly interrupt: AbortSignal
 }
 
 export interface Acceptor {
@@ -63,7 +65,7 @@ export const createAcceptor = (host: AcceptorHost): Acceptor => {
     matchSpan(host, span, matching, rules)
     const done = answer(rules, scope, span)
     span.end()
-    const settled = done.finally(() => {
+    const settled = done.then(unlessCut(source)).finally(() => {
       open.delete(id)
       settle()
       counters.add('yarak_events_settled_total', { input: source.id })
@@ -71,6 +73,12 @@ export const createAcceptor = (host: AcceptorHost): Acceptor => {
     open.set(id, settled)
     return { id, done: settled }
   }
+
+  /** What was cut short is not settled: a source that redelivers shall deliver it again, after the next start. */
+  const unlessCut =
+    (source: Source) =>
+    <T>(reports: T): T | Promise<never> =>
+      source.replayable && host.interrupt.aborted ? new Promise<never>(() => {}) : reports
 
   /** Redelivered while it is in work, e.g. after a lost Kafka session: settled with the first delivery. */
   const settledWith = async (first: Promise<readonly Report[]>, source: Source): Promise<readonly Report[]> => {

@@ -123,6 +123,7 @@ export const createGateway = (options: GatewayOptions): Gateway => {
     matcher: createMatcher(ready),
     cluster: options.cluster,
     closing: stopping.signal,
+    interrupt: interrupt.signal,
   })
 
   const inputIo = (use: Use<Input>): InputIo => {

@@ -122,7 +122,10 @@ export interface ReceptionSpan {
 export interface Receipt {
   /** The event's id. */
   readonly id: string
-  /** Resolves when every response and notice of the event is settled. Never rejects. */
+  /**
+   * Resolves when every response and notice of the event is settled. Never rejects. With a replayable input it stays
+   * pending when a stop cuts the work short: the source is to deliver the event again.
+   */
   readonly done: Promise<readonly Report[]>
 }
 

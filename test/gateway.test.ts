@@ -292,43 +292,6 @@ describe('inputs', () => {
   })
 })
 
-describe('stop', () => {
-  it('lets running responses finish', async () => {
-    const hold = gate()
-    const gateway = answering([probe(() => hold.promise.then(() => 'finished'))({})])
-    const { done } = await gateway.emit(alert())
-    const stopping = gateway.stop()
-    hold.resolve()
-    await stopping
-    expect((await done)[0]).toMatchObject({ outcome: 'succeeded', steps: [{ summary: 'finished' }] })
-  })
-
-  it('cuts short what is not done by the deadline, and says so', async () => {
-    let aborted: unknown
-    const step = probe(
-      (_params, { signal }) =>
-        new Promise((_resolve, reject) =>
-          signal.addEventListener('abort', () => {
-            aborted = signal.reason
-            reject(signal.reason as Error)
-          }),
-        ),
-    )
-    const { told, use } = sink()
-    const gateway = answering([{ action: step({}), retries: 3 }, probe(() => 'never')({})], {
-      outputs: [{ output: use, tell: 'responses' }],
-    })
-    const { done } = await gateway.emit(alert())
-    await gateway.stop({ deadline: 20 })
-    expect((await done)[0]).toMatchObject({
-      outcome: 'interrupted',
-      steps: [{ outcome: 'interrupted', attempts: 1 }, { outcome: 'skipped' }],
-    })
-    expect(aborted).toMatchObject({ code: 'interrupted' })
-    expect(told).toEqual([])
-  })
-})
-
 describe('events()', () => {
   it('streams every notice to each reader, until the gateway stops', async () => {
     const gateway = answering([probe(() => 'ok')({})])

@@ -97,8 +97,7 @@ describeParts([kafka, kubernetes, jaeger], () => {
       const gone = await yarak.answer(alertAbout('Drop and execute new binary in container', podName))
       expect(gone.report).toMatchObject({ outcome: 'gone' })
     } finally {
-      await yarak.stop()
-      await broker.stop()
+      await yarak.stop().finally(() => broker.stop())
     }
   })
 })
