@@ -36,7 +36,8 @@ const NO_LINES = Object.fromEntries(
   ),
 )
 
-const plainTable = (rows: readonly (readonly string[])[]): string => {
+/** Columns side by side, without lines. */
+export const plainTable = (rows: readonly (readonly string[])[]): string => {
   const table = new Table({
     chars: { ...NO_LINES, 'left-mid': '', 'mid-mid': '', 'right-mid': '', middle: '  ' },
     style: { 'padding-left': 0, 'padding-right': 0, head: [], border: [] },

@@ -1,0 +1,197 @@
+/** The routes for those who look after a running gateway: dead letters, and the journal. */
+import { createHash, timingSafeEqual } from 'node:crypto'
+import type { IncomingHttpHeaders, IncomingMessage } from 'node:http'
+import { BlockList, isIP, type Socket } from 'node:net'
+import { type Context, Hono } from 'hono'
+import { z } from 'zod'
+import { asYarakError, YarakError } from './errors.ts'
+import type { Journal, LetterQuery, StoredLetter } from './journal/index.ts'
+
+export interface AdminOptions {
+  readonly journal: Pick<Journal, 'letters' | 'unbury' | 'stats'>
+  /** Tries a dead letter again. When it resolves the letter is removed, when it rejects it stays. */
+  replay(letter: StoredLetter): Promise<{ readonly outcome: string }>
+  /**
+   * Asked for as `Authorization: Bearer`. Without one only this machine may ask: over the loopback or a unix socket, not
+   * through a proxy, by a local name, and with the header `x-yarak-admin: 1`, which no web page can send.
+   */
+  readonly token?: string | undefined
+  /** Whether a connection is from this machine. Default: it is over the loopback or a unix socket. */
+  readonly isLocal?: (socket: Socket | undefined) => boolean
+}
+
+type Env = { Bindings: { incoming?: IncomingMessage } }
+
+/** A dead letter in a list: its body only by its length. */
+export type LetterSummary = Omit<StoredLetter, 'body'> & { readonly length: number }
+
+/** What `GET /admin/dlq` answers. */
+export interface LetterPage {
+  readonly letters: readonly LetterSummary[]
+  /** `after` of the next page; absent at the end. */
+  readonly next?: number
+}
+
+/** What became of a letter that was tried again. */
+export type Replayed =
+  | { readonly id: number; readonly outcome: string }
+  | { readonly id: number; readonly error: string; readonly message: string }
+
+/**
+ * The routes below `/admin`. Answers are JSON, an error is `{ error, message }`.
+ *
+ * - `GET /admin/dlq?kind&from&reason&after&limit`: dead letters, oldest first; see {@link LetterPage}
+ * - `GET /admin/dlq/:id`: one, with its body
+ * - `DELETE /admin/dlq/:id`, or `DELETE /admin/dlq` with a filter or `all=true`: `{ removed }`
+ * - `POST /admin/dlq/:id/replay`, or `POST /admin/dlq/replay` with a filter or `all=true`: see {@link Replayed}
+ * - `GET /admin/journal`: its state and what is in it
+ *
+ * Those for many take the first `limit` of them (default 100, at most 1,000) after the id `after`.
+ * @example listen(gateway, listeners, log, { extra: mountAdmin({ journal, replay: gateway.replay, token }) })
+ */
+export const mountAdmin = (options: AdminOptions): Hono => {
+  const { journal } = options
+  const app = new Hono<Env>()
+  app.onError((error, c) => {
+    const { code, message, status } = asYarakError(error)
+    return c.json({ error: code, message }, status as 400)
+  })
+  app.use('/admin/*', async (c, next) => {
+    c.header('cache-control', 'no-store')
+    admit(c, options)
+    await next()
+  })
+
+  app.get('/admin/journal', async (c) => c.json(await journal.stats()))
+  app.get('/admin/dlq', async (c) => {
+    const query = queryOf(c)
+    return c.json(pageOf(await journal.letters(query), query.limit))
+  })
+  app.delete('/admin/dlq', async (c) => {
+    const letters = await journal.letters(chosenBy(c))
+    return c.json({ removed: await journal.unbury(letters.map(({ id }) => id)) })
+  })
+  app.post('/admin/dlq/replay', async (c) => {
+    const replayed: Replayed[] = []
+    for (const letter of await journal.letters(chosenBy(c))) {
+      replayed.push(await replay(letter, options).catch((error: unknown) => failed(letter.id, error)))
+    }
+    return c.json({ replayed })
+  })
+  app.get('/admin/dlq/:id', async (c) => c.json(await letterOf(c, journal)))
+  app.delete('/admin/dlq/:id', async (c) => {
+    const { id } = await letterOf(c, journal)
+    return c.json({ removed: await journal.unbury([id]) })
+  })
+  app.post('/admin/dlq/:id/replay', async (c) => c.json(await replay(await letterOf(c, journal), options)))
+  return app as unknown as Hono
+}
+
+const replay = async (letter: StoredLetter, options: AdminOptions): Promise<Replayed> => {
+  if (letter.truncated)
+    throw new YarakError('invalid', `only the beginning of ${letter.id} was kept: it cannot be replayed`)
+  const { outcome } = await options.replay(letter)
+  await options.journal.unbury([letter.id])
+  return { id: letter.id, outcome }
+}
+
+const failed = (id: number, error: unknown): Replayed => {
+  const { code, message } = asYarakError(error)
+  return { id, error: code, message }
+}
+
+const pageOf = (letters: readonly StoredLetter[], limit: number): LetterPage => {
+  const last = letters.length === limit ? letters.at(-1) : undefined
+  return {
+    letters: letters.map(({ body, ...letter }) => ({ ...letter, length: body.length })),
+    ...(last && { next: last.id }),
+  }
+}
+
+const letterOf = async (c: Context<Env>, journal: AdminOptions['journal']): Promise<StoredLetter> => {
+  const id = Number(c.req.param('id'))
+  const [letter] = Number.isSafeInteger(id) ? await journal.letters({ after: id - 1, limit: 1 }) : []
+  if (letter?.id !== id) throw new YarakError('not_found', `there is no dead letter ${c.req.param('id')}`)
+  return letter
+}
+
+// ── what is asked for ───────────────────────────────────────────────────────────────────────────────────────────────
+
+const whole = z.coerce.number().int().min(0)
+
+const queries = z.strictObject({
+  kind: z.enum(['event', 'notice']).optional(),
+  from: z.string().optional(),
+  reason: z.string().optional(),
+  after: whole.default(0),
+  limit: whole.min(1).max(1_000).default(100),
+  all: z.literal('true').optional(),
+})
+
+type Query = LetterQuery & { readonly limit: number }
+
+const parse = (c: Context<Env>) => {
+  const { success, data, error } = queries.safeParse(c.req.query())
+  if (success) return data
+  const [issue] = error.issues
+  throw new YarakError('invalid', `the query is wrong: ${issue?.path.join('.') ?? ''} ${issue?.message ?? ''}`)
+}
+
+const queryOf = (c: Context<Env>): Query => {
+  const { all: _all, ...query } = parse(c)
+  return query
+}
+
+/** Changing many needs a choice, so that a forgotten filter changes nothing. */
+const chosenBy = (c: Context<Env>): Query => {
+  const { kind, from, reason, all } = parse(c)
+  if ((kind ?? from ?? reason ?? all) === undefined)
+    throw new YarakError('invalid', 'say which: kind, from, reason, or all=true')
+  return queryOf(c)
+}
+
+// ── who may ask ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+const admit = (c: Context<Env>, { token, isLocal = isFromHere }: AdminOptions): void => {
+  if (token !== undefined) {
+    if (!isSame(c.req.header('authorization') ?? '', `Bearer ${token}`))
+      throw new YarakError('unauthorized', 'the bearer token is missing or wrong')
+    return
+  }
+  const socket = c.env?.incoming?.socket
+  const headers = c.req.header()
+  const why =
+    !isLocal(socket) || isProxied(headers) ? ELSEWHERE : isForged(headers, isUnix(socket)) ? FORGED : undefined
+  if (why !== undefined) throw new YarakError('refused', why)
+}
+
+const ELSEWHERE = 'only this machine may ask, since no admin token is set'
+const FORGED = 'without a token the header x-yarak-admin: 1 and a local host name are needed'
+
+/** Takes as long whatever differs. */
+const isSame = (a: string, b: string): boolean => timingSafeEqual(sha256(a), sha256(b))
+
+const sha256 = (text: string): Buffer => createHash('sha256').update(text).digest()
+
+const LOOPBACK = new BlockList()
+LOOPBACK.addSubnet('127.0.0.0', 8)
+LOOPBACK.addAddress('::1', 'ipv6')
+
+const isFromHere = (socket: Socket | undefined): boolean => {
+  const address = socket?.remoteAddress ?? ''
+  const family = isIP(address)
+  return isUnix(socket) || (family !== 0 && LOOPBACK.check(address, family === 6 ? 'ipv6' : 'ipv4'))
+}
+
+/** Not known by a missing address, which a reset TCP socket lacks too, but by where its server listens. */
+const isUnix = (socket: Socket | undefined): boolean =>
+  typeof (socket as { server?: { address?(): unknown } } | undefined)?.server?.address?.() === 'string'
+
+const isProxied = (headers: Record<string, string | undefined>): boolean =>
+  ['x-forwarded-for', 'forwarded', 'x-real-ip', 'via'].some((name) => headers[name] !== undefined)
+
+/** A web page can send neither that header, nor, once its name points to this machine, another host name. */
+const isForged = (headers: Readonly<IncomingHttpHeaders>, unix: boolean): boolean =>
+  headers['x-yarak-admin'] !== '1' || !(unix || LOCAL.test(headers.host ?? ''))
+
+const LOCAL = /^(?:localhost|127\.0\.0\.1|\[::1\])(?::\d+)?$/i

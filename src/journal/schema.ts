@@ -1,0 +1,51 @@
+/** The tables of the journal's file, and what happens to a file of another version. */
+import type { DatabaseSync } from 'node:sqlite'
+import { YarakError } from '../errors.ts'
+
+export const SCHEMA_VERSION = 1
+
+const TABLES = `
+CREATE TABLE events (seq INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE, input TEXT NOT NULL, at INTEGER NOT NULL, body TEXT NOT NULL, authenticated TEXT, traceparent TEXT);
+CREATE TABLE facts (event TEXT NOT NULL, key TEXT NOT NULL, value TEXT NOT NULL, at INTEGER NOT NULL, PRIMARY KEY (event, key)) WITHOUT ROWID;
+CREATE TABLE settled (event TEXT PRIMARY KEY, at INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE notices (seq INTEGER PRIMARY KEY AUTOINCREMENT, output TEXT NOT NULL, id TEXT NOT NULL, at INTEGER NOT NULL, body TEXT NOT NULL, UNIQUE (output, id));
+CREATE INDEX notices_in_order ON notices (output, seq);
+CREATE TABLE responses (seq INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE, event TEXT NOT NULL, rule TEXT NOT NULL, outcome TEXT NOT NULL, at INTEGER NOT NULL, report TEXT NOT NULL);
+CREATE TABLE letters (id INTEGER PRIMARY KEY AUTOINCREMENT, at INTEGER NOT NULL, kind TEXT NOT NULL, origin TEXT NOT NULL, reason TEXT NOT NULL, message TEXT NOT NULL, body TEXT NOT NULL, position TEXT, attempts INTEGER, truncated INTEGER);
+CREATE INDEX letters_by_kind ON letters (kind, id);
+`
+
+/** A commit is on the disk when it returns; what is deleted gives its room back in steps. */
+const SETTINGS = `
+PRAGMA journal_mode = WAL;
+PRAGMA synchronous = FULL;
+PRAGMA busy_timeout = 5000;
+PRAGMA journal_size_limit = 67108864;
+`
+
+/** The version of a file; 0 for a new one. */
+export const versionOf = (db: DatabaseSync): number =>
+  (db.prepare('PRAGMA user_version').get() as { user_version: number }).user_version
+
+/**
+ * Looks at a file, changing nothing.
+ * @throws YarakError `config` for a file of a newer version; what SQLite throws for one that is none
+ */
+export const checkVersion = (db: DatabaseSync): void => {
+  const version = versionOf(db)
+  if (version > SCHEMA_VERSION) {
+    throw new YarakError(
+      'config',
+      `the journal is of version ${version}, this program knows ${SCHEMA_VERSION}; run the newer Yarak, or move the file away`,
+      { reason: 'newer' },
+    )
+  }
+}
+
+/** Sets a file up, and makes the tables in a new one. */
+export const prepare = (db: DatabaseSync): void => {
+  const isNew = versionOf(db) === 0
+  if (isNew) db.exec('PRAGMA auto_vacuum = INCREMENTAL')
+  db.exec(SETTINGS)
+  if (isNew) db.exec(`BEGIN; ${TABLES} PRAGMA user_version = ${SCHEMA_VERSION}; COMMIT`)
+}
