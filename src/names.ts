@@ -49,7 +49,7 @@ export const RESERVED: readonly string[] = [...ROOTS.keys()]
 export const lookup = (path: NamePath, scope: Scope): unknown => {
   const [first, ...rest] = path
   if (first === undefined) return undefined
-  if (first === 'fields' && rest.length > 0) return fieldAt(rest, scope.event)
+  if (isFieldPath(path)) return fieldAt(rest, scope.event)
   const root = ROOTS.get(String(first))
   return root ? walk(root(scope), rest) : fieldAt(path, scope.event)
 }
@@ -65,12 +65,28 @@ const walk = (value: unknown, path: NamePath): unknown => {
   return inner
 }
 
+/** A flat name that an event may have, in its spellings, and the path that is then left to walk. */
+interface Candidate {
+  readonly names: readonly string[]
+  readonly rest: NamePath
+}
+
 /** Falco's fields are flat names with dots; the longest name that is there wins, the rest is walked. */
-const fieldAt = (path: NamePath, event: FalcoEvent): FieldValue | undefined => {
-  for (let taken = path.length; taken > 0; taken--) {
-    const head = path.slice(0, taken)
-    const value = event.field(head.join('.')) ?? event.field(bracketed(head))
-    if (value !== undefined) return taken === path.length ? value : (walk(value, path.slice(taken)) as FieldValue)
+const candidatesOf = (path: NamePath): Candidate[] =>
+  path.map((_, left) => {
+    const head = path.slice(0, path.length - left)
+    const names = head.length > 1 ? [head.join('.'), bracketed(head)] : [String(head[0])]
+    return { names, rest: path.slice(head.length) }
+  })
+
+const fieldAt = (path: NamePath, event: FalcoEvent): FieldValue | undefined => firstField(candidatesOf(path), event)
+
+const firstField = (candidates: readonly Candidate[], event: FalcoEvent): FieldValue | undefined => {
+  for (const { names, rest } of candidates) {
+    for (const name of names) {
+      const value = event.field(name)
+      if (value !== undefined && value !== null) return rest.length === 0 ? value : (walk(value, rest) as FieldValue)
+    }
   }
   return undefined
 }
@@ -97,6 +113,13 @@ export const parseName = (name: string): NamePath => {
 /** A lookup made ready once: names without reserved roots are tried as one flat field first. */
 export const compileName = (name: string): ((scope: Scope) => unknown) => {
   const path = parseName(name)
+  if (isFieldPath(path)) {
+    const candidates = candidatesOf(path.slice(1))
+    return ({ event }) => firstField(candidates, event)
+  }
   if (ROOTS.has(String(path[0]))) return (scope) => lookup(path, scope)
-  return (scope) => scope.event.field(name) ?? lookup(path, scope)
+  const candidates = candidatesOf(path)
+  return ({ event }) => event.field(name) ?? firstField(candidates, event)
 }
+
+const isFieldPath = (path: NamePath): boolean => path[0] === 'fields' && path.length > 1

@@ -1,8 +1,8 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { type FieldValue, PRIORITIES, severity } from '../../src/event.ts'
-import { globMatches, isOrdering, isPresent, priorityTest, valueTest } from '../../src/rules/compare.ts'
-import type { Operator } from '../../src/rules/condition.ts'
+import { isOrdering, isPresent, isPresentIdentity, priorityTest, testOf, valueTest } from '../../src/rules/compare.ts'
+import type { Modifier, Operator } from '../../src/rules/condition.ts'
 
 describe('a value', () => {
   it.each([undefined, null, '<NA>'])('%s is absent', (value) => {
@@ -11,6 +11,16 @@ describe('a value', () => {
 
   it.each(['', 0, false, 'null', 'N/A', []])('%j is there', (value) => {
     expect(isPresent(value)).toBe(true)
+  })
+})
+
+describe('a value of a field that says what an event is about', () => {
+  it.each([undefined, null, '<NA>', '', 'N/A'])('%j is absent', (value) => {
+    expect(isPresentIdentity(value)).toBe(false)
+  })
+
+  it.each(['host', 0, false, 'n/a'])('%j is there', (value) => {
+    expect(isPresentIdentity(value)).toBe(true)
   })
 })
 
@@ -72,6 +82,18 @@ describe('an operator', () => {
     ['/etc/shadow', 'glob', ['/etc/*'], true],
     [['x', '/etc'], 'glob', ['/???'], true],
     ['', 'exists', [], true],
+    ['/etc/Shadow', 'iglob', ['/ETC/s*'], true],
+    ['/etc/Shadow', 'regex', ['/etc/[A-Z][a-z]+'], true],
+    ['/etc/shadow.bak', 'regex', ['/etc/shadow'], false],
+    ['/var/run/docker.sock', 'pmatch', ['/etc', '/var/run'], true],
+    ['/var/running', 'pmatch', ['/var/run'], false],
+    [['/tmp/x', '/var/run'], 'pmatch', ['/var/run'], true],
+    ['ELF\u007f', 'bcontains', ['4c46'], true],
+    ['é', 'bstartswith', ['c3A9'], true],
+    ['x', 'bstartswith', ['7878'], false],
+    [255, '=', ['0xff'], true],
+    [1000, '=', ['1e+3'], true],
+    [5, '<', ['0x10'], true],
   ])('%#', (value, operator, values, holds) => {
     expect(valueTest(operator, values)(value)).toBe(holds)
   })
@@ -136,41 +158,59 @@ describe('a priority', () => {
   })
 })
 
-describe('a glob', () => {
-  it.each([
-    ['', '', true],
-    ['', 'a', false],
-    ['*', '', true],
-    ['*', 'anything\nat all', true],
-    ['?', '', false],
-    ['a*b*c', 'axxbyyc', true],
-    ['a*b*c', 'axxbyy', false],
-    ['**a', 'a', true],
-    ['/etc/*', '/etc', false],
-    ['[ab].c+', '[ab].c+', true],
-    ['[ab]', 'a', false],
-  ])('%j on %j', (pattern, text, matches) => {
-    expect(globMatches(pattern, text)).toBe(matches)
+describe('a modifier', () => {
+  const holds = (value: FieldValue, operator: Operator, modifier: Modifier, values: string[]): boolean =>
+    testOf({ name: 'a', operator, modifier, values, offset: 0 })(value)
+
+  it.each<[FieldValue, Operator, string[], boolean, boolean, boolean]>([
+    ['bash', 'startswith', ['b', 'z'], true, true, false],
+    ['bash', 'startswith', ['b', 'ba'], false, true, true],
+    ['bash', 'startswith', ['x', 'z'], false, false, false],
+    ['bash', 'startswith', [], false, false, false],
+    ['bash', '=', ['bash'], true, true, true],
+    ['bash', '!=', ['bash', 'sh'], true, true, false],
+    ['bash', '!=', ['sh', 'zsh'], false, true, true],
+    ['bash', 'regex', ['b.*', 'ba.*', 'z'], false, true, false],
+    [['a', 'b'], '=', ['a', 'b'], false, true, true],
+  ])('%j %s %j', (value, operator, values, one, any, all) => {
+    expect(holds(value, operator, 'oneof', values)).toBe(one)
+    expect(holds(value, operator, 'anyof', values)).toBe(any)
+    expect(holds(value, operator, 'allof', values)).toBe(all)
   })
 
-  it('matches as a plain recursive reading does', () => {
-    const naive = (pattern: string, text: string): boolean => {
-      if (pattern === '') return text === ''
-      const [first, rest] = [pattern[0], pattern.slice(1)]
-      if (first === '*') return naive(rest, text) || (text !== '' && naive(pattern, text.slice(1)))
-      return text !== '' && (first === '?' || first === text[0]) && naive(rest, text.slice(1))
-    }
-    const pattern = fc.string({ unit: fc.constantFrom('a', 'b', '*', '?', '.'), maxLength: 8 })
-    const text = fc.string({ unit: fc.constantFrom('a', 'b', '.', '*'), maxLength: 10 })
-    fc.assert(
-      fc.property(pattern, text, (one, other) => {
-        expect(globMatches(one, other)).toBe(naive(one, other))
-      }),
-      { numRuns: 1_000 },
-    )
+  it('goes over severities too', () => {
+    const test = testOf({ name: 'priority', operator: '=', modifier: 'anyof', values: ['warn', 'ALERT'], offset: 0 })
+    expect(PRIORITIES.filter(test)).toEqual(['Alert', 'Warning'])
+  })
+})
+
+describe('a field of addresses', () => {
+  const holds = (name: string, value: FieldValue, operator: Operator, ...values: string[]): boolean =>
+    testOf({ name, operator, values, offset: 0 })(value)
+
+  it('compares addresses and ranges', () => {
+    expect(holds('fd.sip', '10.1.2.3', '=', '10.0.0.0/8')).toBe(true)
+    expect(holds('fd.sip', '10.1.2.3', '!=', '10.0.0.0/8')).toBe(false)
+    expect(holds('fd.sip', '11.1.2.3', 'in', '10.0.0.0/8', '11.1.2.3')).toBe(true)
+    expect(holds('ka.sourceips', ['10.0.0.1', '192.168.0.1'], 'in', '10.0.0.0/8')).toBe(false)
+    expect(holds('ka.sourceips', ['10.0.0.1', '192.168.0.1'], 'intersects', '10.0.0.0/8')).toBe(true)
+    expect(holds('fields["fd.lip"]', '2001:DB8::0:1', '=', '2001:db8:0::1')).toBe(true)
   })
 
-  it('takes no longer for a pattern made to take long', () => {
-    expect(globMatches(`${'a*'.repeat(50)}b`, 'a'.repeat(20_000))).toBe(false)
+  it('compares as text what is no address', () => {
+    expect(holds('fd.sip', 'localhost', '=', 'localhost')).toBe(true)
+    expect(holds('fd.sip', 'localhost', 'in', '10.0.0.0/8')).toBe(false)
+    expect(holds('fd.net', '10.0.0.0/8', '=', '10.0.0.0/8')).toBe(true)
+    expect(holds('fd.sip', '10.0.0.1', 'startswith', '10.')).toBe(true)
   })
+
+  it('is known by its name: in others, a range is text', () => {
+    expect(holds('proc.args', '10.1.2.3', '=', '10.0.0.0/8')).toBe(false)
+    expect(holds('fd.name', '10.1.2.3', 'in', '10.0.0.0/8')).toBe(false)
+  })
+})
+
+it('a test that cannot be made says where', () => {
+  const wrong = { name: 'a', operator: 'regex', values: ['('], offset: 7 } as const
+  expect(() => testOf(wrong)).toThrow(expect.objectContaining({ code: 'config', offset: 7 }))
 })
