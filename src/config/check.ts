@@ -13,23 +13,44 @@ export interface Check {
   readonly path: Path
   readonly schema: z.ZodType
   readonly value: unknown
-  readonly problems: Problems
+  readonly problems: Pick<Problems, 'add'>
   /** How messages name the value; default: its path. */
   readonly name?: string
   /** Leaves may be Liquid templates. */
   readonly templates?: boolean
   /** More names that a mistyped setting may have meant. */
   readonly alsoKnown?: readonly string[]
+  /** Default: worked out each time. */
+  readonly schemaOf?: SchemaOf
+}
+
+/** The JSON Schema of a settings schema, and whether any of it is secret. */
+export type SchemaOf = (schema: z.ZodType) => { readonly schema: JsonSchema; readonly secrets: boolean }
+
+const schemaOnce: SchemaOf = (zod) => {
+  const schema = settingsSchema(zod)
+  return { schema, secrets: JSON.stringify(schema).includes('"writeOnly":true') }
+}
+
+/** Works out each schema once: for many values of few schemas. */
+export const rememberSchemas = (): SchemaOf => {
+  const known = new Map<z.ZodType, ReturnType<SchemaOf>>()
+  return (schema) => {
+    const found = known.get(schema) ?? schemaOnce(schema)
+    known.set(schema, found)
+    return found
+  }
 }
 
 const UNKNOWN = 'is not a known setting'
 
 /** The value with its references converted, or undefined when something is wrong with it. */
 export const checkValue = (check: Check): { readonly value: unknown } | undefined => {
-  const { document, path, problems } = check
-  const schema = settingsSchema(check.schema)
-  const value = convertReferences(document, path, schema, check.value)
-  for (const place of secretPlaces(document, path, schema, value)) document.secrets.add(place.value)
+  const { document, path, problems, schemaOf = schemaOnce } = check
+  const { schema, secrets } = schemaOf(check.schema)
+  const value = document.plain ? check.value : convertReferences(document, path, schema, check.value)
+  const hidden = secrets ? secretPlaces(document, path, schema, value) : []
+  for (const place of hidden) document.secrets.add(place.value)
   const found = checkSettings(check.schema, value, { templates: check.templates ?? false })
   for (const { path: inner, message } of found) {
     const at = [...path, ...inner]

@@ -32,6 +32,8 @@ export interface Document {
   /** False when the YAML is broken and `value` is not to be used. */
   readonly parsed: boolean
   readonly places: ReadonlyMap<string, Place>
+  /** No part of it comes from a reference. */
+  readonly plain?: boolean
   /** Parts of the text that are never shown. Filled while the settings are checked. */
   readonly secrets: Set<Span>
 }
@@ -83,6 +85,25 @@ const partOf = ({ text }: Document, { start, end }: Span, decoded: string, offse
 /** The line of a path, from 1. */
 export const lineOf = (document: Document, path: Path): number =>
   document.text.slice(0, spanOf(document, path, { key: true }).start).split('\n').length
+
+/** Gives the line of an offset, from 1. */
+export type LineFinder = (offset: number) => number
+
+/** For many offsets of one text. */
+export const lineFinder = (text: string): LineFinder => {
+  const starts = [0]
+  for (let at = text.indexOf('\n'); at >= 0; at = text.indexOf('\n', at + 1)) starts.push(at + 1)
+  return (offset) => {
+    let low = 0
+    let high = starts.length
+    while (high - low > 1) {
+      const middle = (low + high) >> 1
+      if ((starts[middle] ?? 0) <= offset) low = middle
+      else high = middle
+    }
+    return low + 1
+  }
+}
 
 /** A path as people write it: `outputs.slack.headers`, `steps[1].with`. */
 export const pathText = (path: Path): string =>

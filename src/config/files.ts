@@ -11,8 +11,8 @@ export interface Files {
   list(pattern: string): string[]
 }
 
-/** The largest file that is read. A YAML file of this size takes seconds to parse. */
-export const MAX_FILE = 2 * 1024 * 1024
+/** The largest file that is read: room for tens of thousands of rules, which take seconds to parse. */
+export const MAX_FILE = 8 * 1024 * 1024
 
 const REASONS: Readonly<Record<string, string>> = {
   ENOENT: 'there is no such file',

@@ -5,37 +5,42 @@
 import { messageOf } from '../errors.ts'
 import type { GuardSettings } from '../guard.ts'
 import type { Input, Mode, Resource, Use } from '../plugin.ts'
-import { loadRules } from '../rules/load.ts'
+import { openRules } from '../rules/load.ts'
 import type { RuleInput } from '../rules/rule.ts'
 import { checkValue } from './check.ts'
 import type { Document } from './document.ts'
 import { textChecks, type TextChecks } from './expressions.ts'
 import { beside, type Files, systemFiles } from './files.ts'
 import type { References } from './interpolate.ts'
+import type { Listener } from './listen.ts'
+import { checkListeners } from './listeners.ts'
 import { type OutputUse, type Plugins, readOutputs, readUses } from './plugins.ts'
 import { type ConfigProblem, createProblems, type Problems } from './problems.ts'
 import { readDocument } from './read.ts'
-import { type Address, fileSettings } from './settings.ts'
+import { fileSettings } from './settings.ts'
 
 export { printConfig } from './print.ts'
 export { type ConfigProblem, createProblems, printProblems } from './problems.ts'
 export type { OutputUse, Plugins } from './plugins.ts'
-export { type Address, addressText, parseAddress } from './settings.ts'
+export { type Address, addressText, type Listener, listenerText, parseAddress } from './listen.ts'
 export { configSchema } from './schema.ts'
 export { type Files, systemFiles } from './files.ts'
+export { watchedFiles, type WatchedFiles } from './watched.ts'
 
 /** What a file says, checked: the options of `createGateway`, and what the listeners are made of. */
 export interface ConfigOptions {
   readonly version: 1
   readonly mode: Mode
   readonly cluster?: string | undefined
-  readonly listen: readonly Address[]
+  readonly listen: readonly Listener[]
   readonly dataDir: string
   readonly inputs: readonly Use<Input>[]
   readonly outputs: readonly OutputUse[]
   readonly resources: readonly Use<Resource>[]
   readonly rules: readonly RuleInput[]
   readonly guards: GuardSettings
+  readonly journal: { readonly enabled: boolean; readonly maxSize: number }
+  readonly admin: { readonly token?: string | undefined }
   readonly telemetry: { readonly console: boolean }
   readonly log: {
     readonly level: 'debug' | 'info' | 'warn' | 'error'
@@ -83,18 +88,20 @@ export const loadConfig = (load: LoadOptions): LoadedConfig => {
   const value = document.parsed ? rootOf(document, problems) : undefined
   if (!value) return { options: undefined, problems: problems.list(), document, plugins }
 
-  const context = { document, problems, checks }
+  const known = new Set(Object.keys((value['outputs'] as object | null | undefined) ?? {}))
+  const shared = { problems, checks, files, references, actions: plugins.actions, outputs: known }
+  const ruleFiles = Array.isArray(value['rules']) ? openRules(document, shared) : undefined
+  const context = { document, problems, checks, definitions: ruleFiles?.definitions }
   const top = checkValue({ document, problems, path: [], schema: fileSettings, value })
   const inputs = readUses(context, 'inputs', plugins.inputs)
   const outputs = readOutputs(context, plugins.outputs)
   const resources = readUses(context, 'resources', plugins.resources)
-  const known = new Set(Object.keys((value['outputs'] as object | null | undefined) ?? {}))
-  const rules = Array.isArray(value['rules'])
-    ? loadRules(document, { ...context, actions: plugins.actions, outputs: known, files, references })
-    : []
+  const rules = ruleFiles?.rules() ?? []
+  const settings = top && fileSettings.parse(top.value)
+  const listen = settings && checkListeners({ ...context, files, inputs }, settings.listen)
   const found = problems.list()
-  const failed = !top || found.some(({ severity }) => severity === 'error')
-  const options = failed ? undefined : { ...fileSettings.parse(top.value), inputs, outputs, resources, rules }
+  const failed = !settings || found.some(({ severity }) => severity === 'error')
+  const options = failed ? undefined : { ...settings, listen: listen ?? [], inputs, outputs, resources, rules }
   return { options, problems: found, document, plugins }
 }
 

@@ -1,11 +1,11 @@
 /** The sections `inputs`, `outputs` and `resources`: an id and its settings -> a plugin with its checked settings. */
-import type { z } from 'zod'
+import { z } from 'zod'
 import { deliverySettings } from '../deliver.ts'
 import { type JsonSchema, settingsSchema } from '../describe.ts'
 import type { Action, Input, Output, Resource, Spec, Use } from '../plugin.ts'
 import { checkValue } from './check.ts'
 import type { Document } from './document.ts'
-import { checkSelection, type TextChecks } from './expressions.ts'
+import { type NotedDefinitions, readSelection, type TextChecks } from './expressions.ts'
 import type { Problems } from './problems.ts'
 import { suggestion } from './suggest.ts'
 
@@ -25,6 +25,8 @@ export interface SectionContext {
   readonly document: Document
   readonly problems: Problems
   readonly checks: TextChecks
+  /** Lists and macros that conditions may name. */
+  readonly definitions: NotedDefinitions | undefined
 }
 
 type Section = 'inputs' | 'outputs' | 'resources'
@@ -78,6 +80,14 @@ export const readUses = <P extends Spec>(
     return checked ? [{ id, plugin, config: plugin.config.parse(checked.value) }] : []
   })
 
+/** The settings of the delivery as written in a file: a condition is text. */
+const deliveryFile = deliverySettings.extend({
+  condition: z
+    .string()
+    .optional()
+    .describe(deliverySettings.shape.condition.description ?? ''),
+})
+
 /** The outputs of a file: the settings of the delivery are taken out, the rest is the output's own. */
 export const readOutputs = (context: SectionContext, known: readonly Output[]): OutputUse[] =>
   entriesOf(context, 'outputs', known).flatMap((entry) => {
@@ -85,11 +95,13 @@ export const readOutputs = (context: SectionContext, known: readonly Output[]): 
     const { plugin, path, id } = entry
     const alsoKnown = Object.keys(deliverySettings.shape)
     const settings = checkValue({ ...context, path, schema: plugin.config, value: own, alsoKnown })
-    const delivery = checkValue({ ...context, path, schema: deliverySettings, value: mine })
-    if (delivery)
-      checkSelection({ ...context, path, name: `outputs.${id}.` }, delivery.value as Settings, context.checks)
-    if (!settings || !delivery) return []
-    return [{ ...(delivery.value as object), output: { id, plugin, config: plugin.config.parse(settings.value) } }]
+    const delivery = checkValue({ ...context, path, schema: deliveryFile, value: mine })
+    if (!delivery) return []
+    const given = delivery.value as Settings
+    const condition = readSelection({ ...context, path, name: `outputs.${id}.` }, given)
+    if (!settings) return []
+    const output = { id, plugin, config: plugin.config.parse(settings.value) }
+    return [{ ...given, ...(condition !== undefined && { condition }), output }]
   })
 
 const isMap = (value: unknown): value is Settings =>
@@ -107,5 +119,5 @@ const splitDelivery = (settings: Settings): [delivery: Settings, own: Settings] 
 /** The JSON Schema of an output as written in a file: its own settings and those of the delivery. */
 export const outputSchema = (output: Spec): JsonSchema => {
   const own = settingsSchema(output.config)
-  return { ...own, properties: { ...own.properties, ...settingsSchema(deliverySettings).properties } }
+  return { ...own, properties: { ...own.properties, ...settingsSchema(deliveryFile).properties } }
 }

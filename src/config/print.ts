@@ -2,7 +2,7 @@
 import { Document as YamlDocument, isMap, isScalar, isSeq, type Node, type Pair, stringify } from 'yaml'
 import { type JsonSchema, redactBy, settingsSchema } from '../describe.ts'
 import type { Spec } from '../plugin.ts'
-import { ruleFile } from '../rules/file.ts'
+import { keysOf, ruleFile } from '../rules/file.ts'
 import { type Document, lineOf, type Path, pathText, placeOf } from './document.ts'
 import type { LoadedConfig } from './index.ts'
 import { outputSchema, type Plugins } from './plugins.ts'
@@ -71,7 +71,17 @@ const complete = (document: Document, schema: JsonSchema): unknown => {
     ])
     if (section in given) given[section] = Object.fromEntries(entries)
   }
-  return withDefaults(schema, convertReferences(document, [], schema, given))
+  const converted = convertReferences(document, [], schema, given) as Record<string, unknown>
+  const whole = withDefaults(schema, converted) as Record<string, unknown>
+  const rules = whole['rules'] as unknown[] | null | undefined
+  const written = converted['rules'] as unknown[]
+  return Array.isArray(rules) ? { ...whole, rules: rules.map((rule, i) => (isRule(rule) ? rule : written[i])) } : whole
+}
+
+/** Lists, macros and changes of rules have no defaults. */
+const isRule = (item: unknown): boolean => {
+  const keys = keysOf(item)
+  return keys.has('steps') && !keys.has('override')
 }
 
 /** Not effective: what a reference gave is not shown, the reference is. */

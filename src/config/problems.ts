@@ -1,5 +1,5 @@
 /** What is wrong in the files, where, and how it is shown: `file:line:column`, the line, and a caret line. */
-import { type Document, type Span, spanOf } from './document.ts'
+import { type Document, lineFinder, type LineFinder, type Span, spanOf } from './document.ts'
 
 export type Severity = 'error' | 'warning'
 
@@ -46,7 +46,10 @@ export const createProblems = (): Problems => {
     addFile(file, message) {
       faults.push({ document: undefined, file, span: { start: 0, end: 0 }, message, severity: 'error' })
     },
-    list: () => sorted(faults.map(locate)),
+    list: () => {
+      const lines = new Map<Document, LineFinder>()
+      return sorted(faults.map((fault) => locate(fault, lines)))
+    },
   }
 }
 
@@ -60,9 +63,14 @@ const sorted = (problems: readonly ConfigProblem[]): ConfigProblem[] => {
 /** A longer line of a broken file is not shown: where a secret starts and ends in it is only a guess. */
 const MAX_BROKEN = 2_000
 
-const locate = ({ document, file, span, message, severity }: Fault): ConfigProblem => {
+const locate = (
+  { document, file, span, message, severity }: Fault,
+  lines: Map<Document, LineFinder>,
+): ConfigProblem => {
   if (!document) return { severity, message, file, line: 1, column: 1 }
-  const { line, column, start, end } = lineAt(document.text, span.start)
+  const find = lines.get(document) ?? lineFinder(document.text)
+  lines.set(document, find)
+  const { line, column, start, end } = lineAt(document.text, span.start, find)
   if (!document.parsed && end - start > MAX_BROKEN) return { severity, message, file, line, column }
   const text = document.text.slice(start, end)
   const at = { from: span.start - start, to: Math.max(span.start + 1, Math.min(span.end, end)) - start }
@@ -70,13 +78,11 @@ const locate = ({ document, file, span, message, severity }: Fault): ConfigProbl
 }
 
 /** The line that holds an offset: its number and the column, from 1, and where it starts and ends. */
-export const lineAt = (text: string, offset: number): { line: number; column: number; start: number; end: number } => {
+export const lineAt = (text: string, offset: number, find = lineFinder(text)) => {
   const start = offset === 0 ? 0 : text.lastIndexOf('\n', offset - 1) + 1
   const next = text.indexOf('\n', start)
   const end = next < 0 ? text.length : text[next - 1] === '\r' ? next - 1 : next
-  let line = 1
-  for (let at = text.indexOf('\n'); at >= 0 && at < start; at = text.indexOf('\n', at + 1)) line++
-  return { line, column: [...text.slice(start, offset)].length + 1, start, end }
+  return { line: find(offset), column: [...text.slice(start, offset)].length + 1, start, end }
 }
 
 /** Keys whose values are not shown, also where no schema says so (a mistyped plugin, a broken file). */

@@ -5,6 +5,7 @@ import type { Alias, Node, Pair, Scalar, YAMLMap } from 'yaml'
 import { type Document, type Path, type Place, placeKey, type Span } from './document.ts'
 import { MAX_FILE } from './files.ts'
 import { interpolate, type References } from './interpolate.ts'
+import { parseParts } from './read-parts.ts'
 import { type Problems, SECRET_NAME } from './problems.ts'
 import { yamlFaults } from './yaml-errors.ts'
 
@@ -35,6 +36,8 @@ export const readDocument = (file: string, text: string, problems: Problems, opt
   if (text.length > MAX_FILE) return refuse(`the file is larger than ${MAX_FILE} bytes`)
   if (text.includes('\0')) return refuse('this is not a text file in UTF-8')
   if (deep) return refuse('lists or maps are nested too deeply', deep.index)
+  const whole = readParts(broken, problems, options)
+  if (whole) return whole
   const yaml = parseDocument(text, { merge: true, prettyErrors: false })
   const faults = yamlFaults([...yaml.errors, ...yaml.warnings], text)
   const fatal = faults.some((fault) => fault.fatal)
@@ -44,7 +47,7 @@ export const readDocument = (file: string, text: string, problems: Problems, opt
 }
 
 interface Reader extends ReadOptions {
-  readonly yaml: YamlDocument
+  yaml: YamlDocument
   readonly document: Document
   readonly problems: Problems
   readonly places: Map<string, Place>
@@ -53,16 +56,35 @@ interface Reader extends ReadOptions {
   expanded: number
 }
 
-const readTree = (yaml: YamlDocument, broken: Document, problems: Problems, options: ReadOptions): Document => {
+const openReader = (yaml: YamlDocument, broken: Document, problems: Problems, options: ReadOptions): Reader => {
   const places = new Map<string, Place>()
-  const document = { ...broken, parsed: true, places }
-  const reader: Reader = { ...options, yaml, document, problems, places, expanding: [], expanded: 0 }
+  const document = { ...broken, parsed: true, plain: !broken.text.includes('${'), places }
+  return { ...options, yaml, document, problems, places, expanding: [], expanded: 0 }
+}
+
+const readTree = (yaml: YamlDocument, broken: Document, problems: Problems, options: ReadOptions): Document => {
+  const reader = openReader(yaml, broken, problems, options)
   const value = read(reader, yaml.contents, [])
   return {
-    ...document,
+    ...reader.document,
     value: reader.expanded > MAX_EXPANDED ? undefined : value,
     parsed: reader.expanded <= MAX_EXPANDED,
   }
+}
+
+/** A long list without faults; undefined for any other text. */
+const readParts = (broken: Document, problems: Problems, options: ReadOptions): Document | undefined => {
+  const value: unknown[] = []
+  let reader: Reader | undefined
+  for (const yaml of parseParts(broken.text)) {
+    reader ??= openReader(yaml, broken, problems, options)
+    reader.yaml = yaml
+    const { contents, errors, warnings } = yaml
+    if (!isSeq(contents) || errors.length + warnings.length > 0) return undefined
+    for (const item of contents.items) value.push(read(reader, item, [value.length]))
+  }
+  reader?.places.set(placeKey([]), { value: { start: 0, end: broken.text.length } })
+  return reader && { ...reader.document, value }
 }
 
 const spanOfNode = (node: Node | null | undefined, fallback: Span = { start: 0, end: 0 }): Span =>

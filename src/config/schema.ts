@@ -1,7 +1,8 @@
 /** The JSON Schema of whole files, for editors: names, types, defaults and descriptions of all that is installed. */
+import type { z } from 'zod'
 import { type JsonSchema, pluginSchema, settingsSchema } from '../describe.ts'
 import type { Action, Spec } from '../plugin.ts'
-import { ruleFile, stepFile } from '../rules/file.ts'
+import { IGNORED, listFile, macroFile, ruleChange, ruleFile, stepFile } from '../rules/file.ts'
 import { outputSchema, type Plugins } from './plugins.ts'
 import { fileSettings } from './settings.ts'
 
@@ -33,14 +34,14 @@ export const configSchema = (plugins: Plugins): JsonSchema => {
   properties['rules'] = {
     description: top.properties?.['rules']?.description,
     type: ['array', 'null'],
-    items: { anyOf: [{ type: 'string' }, { $ref: '#/$defs/rule' }] },
+    items: { anyOf: [{ type: 'string' }, { $ref: '#/$defs/item' }] },
   }
   return {
     $schema: DRAFT,
     title: 'Yarak configuration',
     ...top,
     properties,
-    $defs: { rule: ruleSchema(plugins.actions) },
+    $defs: itemSchemas(plugins.actions),
   }
 }
 
@@ -49,7 +50,8 @@ export const rulesSchema = (actions: readonly Action[]): JsonSchema => ({
   $schema: DRAFT,
   title: 'Yarak rules',
   type: 'array',
-  items: ruleSchema(actions),
+  items: { $ref: '#/$defs/item' },
+  $defs: itemSchemas(actions),
 })
 
 const section = <P extends Spec>(plugins: readonly P[], schemaOf: (plugin: P) => JsonSchema): JsonSchema => ({
@@ -66,13 +68,27 @@ const idPattern = (type: string): string => `^${type.replaceAll(/[.*+?^${}()|[\]
 const nullable = (schema: JsonSchema): JsonSchema =>
   (schema.required?.length ?? 0) > 0 ? schema : { ...schema, type: ['object', 'null'] }
 
-const ruleSchema = (actions: readonly Action[]): JsonSchema => {
-  const rule = settingsSchema(ruleFile)
+/** The items of a rules file. The older forms of a change load with a warning, and are left out. */
+const itemSchemas = (actions: readonly Action[]): Record<string, JsonSchema> => {
   const step = admitting(settingsSchema(stepFile), REFERENCE)
-  const steps: JsonSchema = {
-    ...rule.properties?.['steps'],
-    items: { anyOf: actions.map((action) => stepSchema(step, action)) },
+  const change = ruleSchema(ruleChange)
+  return {
+    step: { anyOf: actions.map((action) => stepSchema(step, action)) },
+    item: {
+      anyOf: [
+        ruleSchema(ruleFile),
+        { ...change, required: ['rule', 'override'] },
+        settingsSchema(listFile),
+        settingsSchema(macroFile),
+        ...IGNORED.map((key) => ({ type: 'object', properties: { [key]: {} }, required: [key] })),
+      ],
+    },
   }
+}
+
+const ruleSchema = (source: z.ZodType): JsonSchema => {
+  const rule = settingsSchema(source)
+  const steps: JsonSchema = { ...rule.properties?.['steps'], items: { $ref: '#/$defs/step' } }
   return { ...rule, properties: { ...rule.properties, steps } }
 }
 

@@ -1,41 +1,8 @@
 /** The settings at the top of a configuration file. */
 import { z } from 'zod'
 import { guardSettings } from '../guard.ts'
-
-/** Where the gateway listens. */
-export type Address = { readonly host: string; readonly port: number } | { readonly path: string }
-
-const ADDRESS = 'must be host:port such as 127.0.0.1:2801 or [::]:2801, or unix:/path'
-
-/**
- * The address that a text names; undefined when it names none. Port 0 takes any free port.
- * @example parseAddress('[::]:2801') // { host: '::', port: 2801 }
- */
-export const parseAddress = (text: string): Address | undefined => {
-  if (text.startsWith('unix:')) return text.length > 5 ? { path: text.slice(5) } : undefined
-  const [, six, four, digits] = /^(?:\[([0-9a-fA-F:.%\w]+)\]|([\w.-]+)):(\d{1,5})$/.exec(text) ?? []
-  const host = six ?? four
-  const port = Number(digits)
-  return host !== undefined && port <= 65_535 ? { host, port } : undefined
-}
-
-/** The text of an address. */
-export const addressText = (address: Address): string =>
-  'path' in address
-    ? `unix:${address.path}`
-    : `${address.host.includes(':') ? `[${address.host}]` : address.host}:${address.port}`
-
-const listen = z
-  .union([z.string(ADDRESS), z.array(z.string(ADDRESS), ADDRESS)])
-  .superRefine((given, context) => {
-    for (const [i, text] of [given].flat().entries()) {
-      if (!parseAddress(text)) {
-        context.addIssue({ code: 'custom', path: Array.isArray(given) ? [i] : [], message: ADDRESS })
-      }
-    }
-  })
-  .transform((given): Address[] => [given].flat().flatMap((text) => parseAddress(text) ?? []))
-  .prefault('127.0.0.1:2801')
+import { secret, size } from '../settings.ts'
+import { listenSetting } from './listen.ts'
 
 const plugins = () => z.record(z.string(), z.unknown()).nullish()
 
@@ -47,7 +14,9 @@ export const fileSettings = z.strictObject({
     .default('observe')
     .describe('`observe` only shows what the steps would do; `enforce` does it.'),
   cluster: z.string().min(1).optional().describe('The name of this cluster, for rules, messages and spans.'),
-  listen: listen.describe('Where to listen: one address or a list; `host:port`, `[::]:port` or `unix:/path`.'),
+  listen: listenSetting.describe(
+    'Where to listen: one place or a list, each `host:port`, `[::]:port`, `unix:/path`, or a map with TLS and more.',
+  ),
   dataDir: z.string().min(1).default('./.yarak').describe('Where files are kept that must last.'),
   inputs: plugins().describe('Where events come from, by `type` or `type/label`.'),
   outputs: plugins().describe('Who is told, by `type` or `type/label`.'),
@@ -57,6 +26,21 @@ export const fileSettings = z.strictObject({
     .nullish()
     .describe('Rules files and globs, relative to this file, or rules written here.'),
   guards: guardSettings.prefault({}).describe('What no step may touch, whatever a rule says.'),
+  journal: z
+    .strictObject({
+      enabled: z.boolean().default(true).describe('False: what is accepted is in memory only, and lost in a crash.'),
+      maxSize: size()
+        .default(1024 ** 3)
+        .describe('Bytes that it may take on disk, e.g. `1GiB`.'),
+    })
+    .prefault({})
+    .describe('Keeps accepted events, responses, waiting notices and dead letters over a crash, in `dataDir`.'),
+  admin: z
+    .strictObject({
+      token: secret().optional().describe('Bearer token for `/admin`. Without one, only this machine may ask.'),
+    })
+    .prefault({})
+    .describe('Routes to look at and replay dead letters, for `yarak dlq`.'),
   telemetry: z
     .strictObject({ console: z.boolean().default(false).describe('Print each finished response as a tree.') })
     .prefault({})

@@ -1,112 +1,129 @@
-/** The `steps` of a rule in a file: the action looked up, its settings checked, its templates and conditions compiled. */
-import { checkValue } from '../config/check.ts'
-import { type Document, type Path } from '../config/document.ts'
-import type { TextChecks } from '../config/expressions.ts'
-import type { Problems } from '../config/problems.ts'
+/** The steps of a rule in files: the action looked up, its settings checked, its templates and conditions compiled. */
+import { checkValue, type SchemaOf } from '../config/check.ts'
+import type { Path } from '../config/document.ts'
+import { type NotedDefinitions, readCondition, type TextChecks, type TextFault } from '../config/expressions.ts'
 import { suggestion } from '../config/suggest.ts'
-import type { Action, Use } from '../plugin.ts'
+import type { Action, Change, Use } from '../plugin.ts'
 import { isTemplate } from '../settings.ts'
+import type { Tell } from './load-items.ts'
+import type { Piece } from './load-merge.ts'
 import type { RuleInput } from './rule.ts'
 
-/** Where the steps stand, and what they are checked with. */
-export interface StepsContext {
-  readonly document: Document
-  readonly path: Path
-  /** How messages begin. */
-  readonly title: string
-  readonly value: unknown
-  readonly actions: readonly Action[]
+/** What steps are made with. */
+export interface StepMaker {
+  readonly actions: ReadonlyMap<string, Action>
   readonly checks: TextChecks
-  readonly problems: Problems
+  readonly definitions: NotedDefinitions
+  readonly problems: Tell
+  readonly schemaOf: SchemaOf
 }
 
 type Raw = Record<string, unknown>
 
-/** The steps, or undefined when one cannot be made. Faults of form (a wrong key, a wrong type) are told elsewhere. */
-export const readSteps = (context: StepsContext): RuleInput['steps'] | undefined => {
-  if (!Array.isArray(context.value)) return undefined
-  const raw = context.value as unknown[]
-  checkIds(context, raw)
-  const steps = raw.map((step, i) => (isMap(step) ? readStep(context, step, i, idsBefore(raw, i)) : undefined))
-  return steps.every((step) => step !== undefined) ? steps : undefined
+/** The steps, and the most that any of them does. */
+export interface ReadSteps {
+  /** Undefined when one cannot be made. */
+  readonly steps: RuleInput['steps'] | undefined
+  readonly changes: Change
+}
+
+/** Faults of form (a wrong key, a wrong type) are told elsewhere. */
+export const readSteps = (pieces: readonly Piece[], title: string, maker: StepMaker): ReadSteps => {
+  const all = pieces.map((piece): Placed => ({ ...piece, name: `${title}steps[${piece.path.at(-1)}]` }))
+  checkIds(all, maker)
+  const steps = all.map((step, i) => readStep(step, idsBefore(all, i), maker))
+  const whole = steps.filter((step) => step !== undefined)
+  return { steps: whole.length === steps.length ? whole : undefined, changes: worstOf(whole) }
+}
+
+/** A step as it stands in a file. */
+interface Placed extends Piece {
+  /** How messages begin. */
+  readonly name: string
 }
 
 const isMap = (value: unknown): value is Raw => typeof value === 'object' && value !== null && !Array.isArray(value)
 
-const idOf = (step: unknown): string => {
-  const { id, action } = isMap(step) ? step : {}
+const idOf = ({ value }: Placed): string => {
+  const { id, action } = isMap(value) ? value : {}
   return typeof id === 'string' ? id : typeof action === 'string' ? action : ''
 }
 
-const idsBefore = (steps: readonly unknown[], end: number): string[] => steps.slice(0, end).map(idOf)
+const idsBefore = (steps: readonly Placed[], end: number): string[] => steps.slice(0, end).map(idOf)
 
 /** Two steps that only share the action's name are told apart by the engine; a given id must be the only one. */
-const checkIds = ({ document, path, title, problems }: StepsContext, steps: readonly unknown[]): void => {
+const checkIds = (steps: readonly Placed[], { problems }: StepMaker): void => {
   for (const [i, step] of steps.entries()) {
-    const given = isMap(step) ? step['id'] : undefined
-    const first = steps.findIndex((other, j) => j !== i && idOf(other) === given)
-    if (typeof given !== 'string' || first < 0 || (first > i && isMap(steps[first]) && 'id' in steps[first])) continue
-    problems.add(
-      document,
-      { path: [...path, i, 'id'] },
-      `${title}steps[${i}].id: steps[${first}] is named ${given} too`,
-    )
+    const given = isMap(step.value) ? step.value['id'] : undefined
+    const j = steps.findIndex((other, at) => at !== i && idOf(other) === given)
+    const first = steps[j]
+    if (typeof given !== 'string' || !first || (j > i && isMap(first.value) && 'id' in first.value)) continue
+    const where = first.item === step.item ? '' : ` at ${first.item.origin}`
+    const message = `${step.name}.id: steps[${first.path.at(-1)}]${where} is named ${given} too`
+    problems.add(step.item.document, { path: [...step.path, 'id'] }, message)
   }
 }
 
-const readStep = (context: StepsContext, raw: Raw, i: number, before: readonly string[]) => {
-  const { document, path, title, actions, problems } = context
+const readStep = (step: Placed, before: readonly string[], maker: StepMaker) => {
+  const { value: raw, item, path, name } = step
+  if (!isMap(raw)) return undefined
   const { action: type, with: settings, ...rest } = raw
-  checkTexts(context, raw, i, before)
+  const holds = readIf(step, raw['if'], before, maker)
+  checkTemplates(step, settings, before, maker)
   if (typeof type !== 'string') return undefined
-  const action = actions.find((one) => one.type === type)
-  const name = `${title}steps[${i}]`
+  const { actions, problems, schemaOf } = maker
+  const action = actions.get(type)
   if (!action) {
-    const more = suggestion(
-      type,
-      actions.map((one) => one.type),
-    )
-    problems.add(document, { path: [...path, i, 'action'] }, `${name}: ${type} is not a known action${more}`)
+    const message = `${name}: ${type} is not a known action${suggestion(type, actions.keys())}`
+    problems.add(item.document, { path: [...path, 'action'] }, message)
     return undefined
   }
-  const at = [...path, i, 'with']
-  const value = settings ?? {}
   const checked = checkValue({
-    document,
-    path: at,
+    document: item.document,
+    path: [...path, 'with'],
     schema: action.config,
-    value,
+    value: settings ?? {},
     problems,
     name: `${name}.with`,
     templates: true,
+    schemaOf,
   })
   const use: Use<Action> = { id: action.type, plugin: action, config: checked?.value }
-  return checked && { ...rest, action: use }
+  return checked && { ...rest, ...(holds !== undefined && { if: holds }), action: use }
 }
 
-/** Conditions and templates must compile, and name only steps that come before. */
-const checkTexts = (context: StepsContext, raw: Raw, i: number, before: readonly string[]): void => {
-  const { path, checks } = context
-  if (typeof raw['if'] === 'string') {
-    const text = raw['if']
-    tell(context, [...path, i, 'if'], `steps[${i}].if`, checks.condition(text) ?? laterStep(text, before))
-  }
-  for (const { at, text } of templatesIn(raw['with'], [...path, i, 'with'])) {
-    tell(context, at, `steps[${i}].with`, checks.template(text) ?? laterStep(text, before))
-  }
+const readIf = (
+  step: Placed,
+  text: unknown,
+  before: readonly string[],
+  { definitions, checks, problems }: StepMaker,
+) => {
+  if (typeof text !== 'string') return undefined
+  const { setting, fault } = readCondition(text, definitions)
+  const wrong = fault ?? checks.condition(setting)
+  tell(step, ['if'], problems, wrong ?? laterStep(text, before))
+  return setting
 }
 
-type Fault = { readonly message: string; readonly offset?: number; readonly warning?: true }
-
-const tell = (
-  { document, title, problems }: StepsContext,
-  path: Path,
-  name: string,
-  fault: Fault | undefined,
+/** Templates must compile, and name only steps that come before. */
+const checkTemplates = (
+  step: Placed,
+  settings: unknown,
+  before: readonly string[],
+  { checks, problems }: StepMaker,
 ): void => {
+  for (const { at, text } of templatesIn(settings, ['with'])) {
+    tell(step, at, problems, checks.template(text) ?? laterStep(text, before))
+  }
+}
+
+type Fault = TextFault & { readonly warning?: true }
+
+const tell = ({ item, path, name }: Placed, at: Path, problems: Tell, fault: Fault | undefined): void => {
   if (!fault) return
   const { message, offset, warning } = fault
-  problems.add(document, { path, offset }, `${title}${name}: ${message}`, warning ? 'warning' : 'error')
+  const where = { path: [...path, ...at], offset }
+  problems.add(item.document, where, `${name}.${at[0]}: ${message}`, warning ? 'warning' : 'error')
 }
 
 const laterStep = (text: string, before: readonly string[]): Fault | undefined => {
@@ -126,4 +143,17 @@ function* templatesIn(value: unknown, at: Path): Generator<{ at: Path; text: str
       yield* templatesIn(inner, [...at, Array.isArray(value) ? Number(key) : key])
     }
   }
+}
+
+const CHANGES: readonly Change[] = ['nothing', 'reversible', 'destructive']
+
+/** The most that any step does. */
+const worstOf = (steps: readonly { readonly action: Use<Action> }[]): Change =>
+  CHANGES[Math.max(0, ...steps.map(({ action }) => CHANGES.indexOf(changeOf(action))))] ?? 'nothing'
+
+/** What depends on settings that are not known before they are rendered counts as the worst. */
+const changeOf = ({ plugin: { changes, config: schema }, config }: Use<Action>): Change => {
+  if (typeof changes !== 'function') return changes
+  const settings = schema.safeParse(config)
+  return settings.success ? changes(settings.data) : 'destructive'
 }

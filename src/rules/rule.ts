@@ -2,6 +2,8 @@
 import { z } from 'zod'
 import type { Action, Mode, Use } from '../plugin.ts'
 import { duration } from '../settings.ts'
+import type { Condition } from './condition.ts'
+import { conditionSetting } from './parsed.ts'
 
 /** Talon's form of selection: every criterion given must hold, an entry of a list is an alternative. */
 export const matchSettings = z.strictObject({
@@ -28,7 +30,7 @@ export const stepSettings = z.strictObject({
     .regex(/^[A-Za-z][A-Za-z0-9_-]*$/, 'must start with a letter and hold letters, digits, _ and -')
     .optional()
     .describe('Name for later steps: `steps.<id>.outcome`. Default: the action type.'),
-  if: z.string().optional().describe('A condition; the step is skipped when it does not hold.'),
+  if: conditionSetting().optional().describe('A condition; the step is skipped when it does not hold.'),
   timeout: duration().optional().describe('Deadline of one try. Default 30s.'),
   retries: z.int().min(0).max(100).optional().describe('Further tries after a failure that may pass. Default 0.'),
   onError: z.enum(['stop', 'continue']).optional().describe('What a failure does to the chain. Default stop.'),
@@ -45,8 +47,8 @@ export interface RuleInput {
   readonly name: string
   readonly description?: string
   readonly match?: Match
-  /** Falco's condition language. With `match`, both must hold. */
-  readonly condition?: string
+  /** Falco's condition language, as text or already parsed. With `match`, both must hold. */
+  readonly condition?: string | Condition
   readonly steps: readonly StepInput[]
   /** Ids of outputs that are told of the report. */
   readonly notify?: readonly string[]
@@ -54,6 +56,11 @@ export interface RuleInput {
   readonly mode?: 'observe'
   /** Responses on one target may overlap. Default false: they run one after another. */
   readonly parallel?: boolean
+  /**
+   * Milliseconds from the start of a response in which further events on the same target join it, when it succeeds;
+   * while it runs they do anyway. 0: every event is answered. Default 60,000; 0 with `parallel`.
+   */
+  readonly join?: number
   /** `file:line` for messages. */
   readonly origin?: string
 }

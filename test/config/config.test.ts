@@ -32,11 +32,11 @@ describe('a configuration', () => {
     })
   })
 
-  it('is what createGateway takes, apart from the logger', () => {
-    const { log, ...options } = optionsOf(`${START}mode: enforce\ncluster: prod\n`)
+  it('is what createGateway takes, apart from the logger and the journal', () => {
+    const { log, journal, ...options } = optionsOf(`${START}mode: enforce\ncluster: prod\n`)
     const taken: GatewayOptions = options
     expect(taken).toMatchObject({ mode: 'enforce', cluster: 'prod' })
-    expect(log.level).toBe('info')
+    expect([log.level, journal.enabled]).toEqual(['info', true])
   })
 
   it.each(['version: 2\n', 'mode: observe\n', 'version: "1"\n'])('needs version 1: %j', (text) => {
@@ -207,8 +207,8 @@ describe('files of the machine', () => {
   })
 
   it('that are too large are not read', () => {
-    const file = write('large.yaml', 'x'.repeat(3_000_000))
-    expect(loadConfig({ file, env: {}, plugins }).problems[0]?.message).toMatch(/larger than 2097152 bytes/)
+    const file = write('large.yaml', 'x'.repeat(9_000_000))
+    expect(loadConfig({ file, env: {}, plugins }).problems[0]?.message).toMatch(/larger than 8388608 bytes/)
     rmSync(folder, { recursive: true })
   })
 })

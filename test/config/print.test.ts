@@ -67,7 +67,7 @@ describe('config print', () => {
       '    token: "***" # yarak.yaml:5',
       '    webhookUrl: "***" # file /secret',
       '    minimumPriority: warning # yarak.yaml:10',
-      '    retryFor: 10m # default',
+      '    timeout: 10s # default',
       '    format: auto # default',
       '        retries: 7 # env SIZE',
     ]) {
@@ -89,6 +89,21 @@ describe('config print', () => {
       })),
     })
     expect(shape(again)).toEqual({ ...shape(loaded()), cluster: 'http://***@proxy/x' })
+  })
+
+  it('adds defaults to rules, and none to lists, macros and changes of rules', () => {
+    const text = `version: 1
+rules:
+  - { list: l, items: [a] }
+  - { macro: m, condition: a.b in (l) }
+  - { rule: A, condition: m, steps: [{ action: log, with: { message: x } }] }
+  - { rule: A, mode: observe, override: { mode: replace } }
+`
+    const { config } = JSON.parse(printConfig(load(text), { effective: true, json: true })) as {
+      config: { rules: object[] }
+    }
+    expect(config.rules).toMatchObject([{}, {}, { parallel: false, enabled: true }, {}])
+    expect(config.rules.map((item) => Object.keys(item).length)).toEqual([2, 2, 5, 3])
   })
 
   it('shows empty maps on one line', () => {

@@ -19,6 +19,8 @@ const START = 'version: 1\n'
 const GOOD = [
   START,
   `${START}mode: enforce\nlisten: ['[::]:1', 'unix:/x']\n`,
+  `${START}listen: { address: '[::]:1', paths: [/x, /y/*], maxConnections: 5 }\n`,
+  `${START}listen: [{ address: '[::]:1', inputs: [] }, '[::]:2']\n`,
   `${START}inputs:\n  http:\n  http/internal: { path: /in }\n  file: { path: x, fromStart: true }\n`,
   `${START}outputs:\n  stdout:\n  slack/secops: { webhookUrl: 'https://a.example', minimumPriority: warning, timeout: 3s }\n`,
   `${START}resources: { kubernetes: { context: x } }\ninputs:\n`,
@@ -30,6 +32,9 @@ const BAD = [
   'mode: observe\n',
   `${START}modus: observe\n`,
   `${START}mode: loud\n`,
+  `${START}listen: { adress: '[::]:1' }\n`,
+  `${START}listen: [{ address: '[::]:1', paths: [x] }]\n`,
+  `${START}listen: { address: '[::]:1', tls: { certFile: x } }\n`,
   `${START}inputs: { htpp: }\n`,
   `${START}inputs: { http/Prod: }\n`,
   `${START}inputs: { file: }\n`,
@@ -74,5 +79,27 @@ describe('the schema for editors', () => {
     expect(loadRulesText(text).options).toBeDefined()
     expect(validator(rulesSchema(plugins.actions))(text)).toBe(true)
     expect(validator(rulesSchema(plugins.actions))('- rule: A\n')).toBe(false)
+  })
+
+  it('of rules files knows lists, macros, changes, and what the files of Falco begin with', () => {
+    const text = `- required_engine_version: 0.31.0
+- list: shells
+  items: [sh, 7]
+- macro: shell
+  condition: proc.name in (shells)
+- rule: A
+  condition: shell
+  steps: [{ action: log, with: { message: x } }]
+- rule: A
+  condition: and evt.type = execve
+  override: { condition: append }
+`
+    const accepted = validator(rulesSchema(plugins.actions))
+    expect(loadRulesText(text).options).toBeDefined()
+    expect(accepted(text)).toBe(true)
+    expect(accepted('- list: shells\n')).toBe(false)
+    expect(accepted('- macro: shell\n')).toBe(false)
+    expect(accepted('- rule: A\n  condition: x\n  override: { condition: remove }\n')).toBe(false)
+    expect(accepted('- rule: A\n  match: {}\n  override: { match: append }\n')).toBe(false)
   })
 })

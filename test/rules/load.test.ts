@@ -1,8 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { textChecks } from '../../src/config/expressions.ts'
-import { createProblems } from '../../src/config/problems.ts'
-import { loadRuleFiles } from '../../src/rules/load.ts'
-import { brief, load, loadRulesText, memory, plugins, print } from '../config/_kit.ts'
+import { brief, load, loadRulesText, print } from '../config/_kit.ts'
 
 const STEPS = '  steps: [{ action: log, with: { message: hi } }]\n'
 
@@ -98,13 +95,27 @@ describe('a rules file', () => {
 describe('problems of rules', () => {
   it.each([
     ['rules: []\n', '1:1 a rules file is a list of `- rule:` items'],
-    ['- macro: x\n', '1:3 an item of a rules file is a map with `rule`, its name; this has `macro`'],
-    ['- text\n', '1:3 an item of a rules file is a map with `rule`, its name'],
+    ['- lists: x\n', '1:3 an item of a rules file is a map with `rule`, `list` or `macro`; this has `lists`'],
+    ['- text\n', '1:3 an item of a rules file is a map with `rule`, `list` or `macro`'],
+    ['-\n', '1:2 an item of a rules file is a map with `rule`, `list` or `macro`'],
+    [`- rule: 7\n${STEPS}`, '1:9 rule "7": rule must be a string, not a number'],
+    [`- rule: A\n  desc: x\n  description: x\n${STEPS}`, '2:3 rule "A": desc is description by another name; keep one'],
+    [
+      `- rule: A\n  exceptions: []\n${STEPS}`,
+      '2:3 rule "A": exceptions are not read here; write them into the condition: `and not (...)`',
+    ],
+    [
+      `- rule: A\n  match: { rules: [], tags: [a] }\n${STEPS}`,
+      '2:19 warning rule "A": match.rules is empty, so it selects every event',
+    ],
     [`- rule: ''\n${STEPS}`, '1:9 rule "": rule: must not be empty'],
     ['- rule: A\n', '1:3 rule "A": steps is required'],
     ['- rule: A\n  steps: []\n', '2:10 rule "A": steps: must list at least one step'],
     [`- rule: A\n  stpes: []\n${STEPS}`, '2:3 rule "A": stpes is not a known setting; did you mean `steps`?'],
-    [`- rule: A\n${STEPS}- rule: A\n${STEPS}`, '3:9 rule "A": there is one of this name already, at rules.yaml:1'],
+    [
+      `- rule: A\n${STEPS}- rule: A\n${STEPS}`,
+      '3:9 warning rule "A": replaces the rule of this name at rules.yaml:1; to change that one, use `override`',
+    ],
     [
       `- rule: A\n  mode: enforce\n${STEPS}`,
       '2:9 rule "A": mode: must be observe; a rule can tighten the mode of the gateway, not loosen it',
@@ -151,6 +162,10 @@ describe('problems of rules', () => {
       `- rule: A\n  steps: [{ action: kubernetes:label, with: { labels: {} } }]\n`,
       '1:9 warning rule "A": it has neither `match` nor `condition`, so it acts on every event',
     ],
+    [
+      `- rule: A\n  match: {}\n  steps: [{ action: kubernetes:label, with: { labels: {} } }]\n`,
+      '1:9 warning rule "A": its `match` names nothing, so it acts on every event',
+    ],
   ])('%j', (text, message) => {
     expect(problemsOf(text)).toEqual([typeof message === 'string' ? message : expect.stringMatching(message)])
   })
@@ -192,41 +207,43 @@ describe('problems of rules', () => {
 })
 
 describe('files of other tools', () => {
+  const detection = (name: string) =>
+    `- rule: ${name}\n  desc: x\n  condition: container\n  output: x\n  priority: NOTICE\n`
+
   it('of Falco get one message', () => {
-    const rule = (name: string) =>
-      `- rule: ${name}\n  desc: x\n  condition: container\n  output: x\n  priority: NOTICE\n`
-    expect(problemsOf(`- list: shells\n  items: [sh]\n${rule('A')}${rule('B')}`)).toEqual([
+    expect(problemsOf(`- list: shells\n  items: [sh]\n${detection('A')}${detection('B')}`)).toEqual([
       '3:3 this is a Falco detection rule: it raises events; a rule here answers them, and has `steps`',
     ])
   })
 
-  it.each([
-    '- action: Terminate\n  actionner: kubernetes:terminate\n',
-    '- rule: A\n  match: { rules: [x] }\n  actions:\n    - action: Terminate\n',
-  ])('of Falco Talon get one message', (text) => {
-    expect(problemsOf(text)).toEqual([
-      expect.stringMatching(/this is a Falco Talon rules file, which this version does not read$/),
-    ])
+  it('may begin with what Falco they are for', () => {
+    const versions = '- required_engine_version: 0.50.0\n- required_plugin_versions: [{ name: json, version: 0.1.0 }]\n'
+    expect(rulesOf(`${versions}- rule: A\n${STEPS}`)).toHaveLength(1)
   })
-})
 
-describe('rules files without a configuration', () => {
-  it('are read in order, with names unique over all', () => {
-    const problems = createProblems()
-    const rules = loadRuleFiles(['a.yaml', 'b.yaml', 'gone.yaml'], {
-      actions: plugins.actions,
-      checks: textChecks(),
-      problems,
-      files: memory({
-        'a.yaml': `- rule: A\n${STEPS}`,
-        'b.yaml': `- rule: A\n${STEPS}  notify: [anything]\n- rule: B\n${STEPS}`,
-      }),
-      references: { env: {}, file: () => '' },
+  const TALON = '- action: Note\n  actionner: kubernetes:label\n  parameters: { labels: { seen: yes } }\n'
+
+  it('of Falco Talon are read together, whatever file a part stands in', () => {
+    const { options, problems } = load('version: 1\nrules: [a.yaml, native.yaml, b.yaml]\n', {
+      files: {
+        'a.yaml': TALON,
+        'native.yaml': `- rule: Ours\n  match: { rules: [x] }\n${STEPS}`,
+        'b.yaml': '- rule: Theirs\n  match: { rules: [x] }\n  actions:\n    - action: Note\n',
+      },
     })
-    expect(rules.map(({ name, origin }) => `${name} ${origin}`)).toEqual(['A a.yaml:1', 'A b.yaml:1', 'B b.yaml:4'])
-    expect(brief(problems.list())).toEqual([
-      '1:9 rule "A": there is one of this name already, at a.yaml:1',
-      '1:1 cannot read the rules file gone.yaml: there is no such file',
-    ])
+    expect(brief(problems.filter(({ severity }) => severity === 'error'))).toEqual([])
+    expect(options?.rules.map(({ name }) => name)).toEqual(['Ours', 'Theirs'])
+  })
+
+  it('and of ours may not both have a rule of one name', () => {
+    const { problems } = load('version: 1\nrules: [talon.yaml, native.yaml]\n', {
+      files: {
+        'talon.yaml': `${TALON}- rule: A\n  match: { rules: [x] }\n  actions:\n    - action: Note\n`,
+        'native.yaml': `- rule: A\n  match: { rules: [x] }\n${STEPS}`,
+      },
+    })
+    expect(brief(problems)).toContain(
+      '1:9 rule "A": a Falco Talon rules file has one of this name too, at talon.yaml:4',
+    )
   })
 })

@@ -1,0 +1,196 @@
+/** The actions of a Talon rule -> steps of ours that run in the same cases, with the same parameters. */
+import { knownKeys } from '../config/walk.ts'
+import { suggestion } from '../config/suggest.ts'
+import { settingsSchema } from '../describe.ts'
+import type { Action } from '../plugin.ts'
+import { checkSettings, isTemplate } from '../settings.ts'
+import { completeAction } from './talon-merge.ts'
+import { below, type Placed, type TalonAction, type TalonRule, type Tell } from './talon-read.ts'
+
+/** A step as a rules file writes it. */
+export interface NativeStep {
+  readonly action: string
+  readonly id: string
+  readonly if?: string
+  readonly with?: Readonly<Record<string, unknown>>
+  readonly onError?: 'continue'
+}
+
+const named = (category: string, names: string): string[] => names.split(' ').map((name) => `${category}:${name}`)
+
+/** Talon's actionners. */
+const ACTIONNERS = [
+  ...named('kubernetes', 'terminate label annotation networkpolicy exec script log delete cordon drain'),
+  ...named('kubernetes', 'download tcpdump sysdig'),
+  ...['aws:lambda', 'gcp:function', 'calico:networkpolicy', 'cilium:networkpolicy'],
+]
+
+/** Those after which a rule ends unless told otherwise: their `continue` is false by default. */
+const LAST: ReadonlySet<string> = new Set(named('kubernetes', 'terminate delete tcpdump sysdig'))
+
+/** What an actionner does by itself that our action does only when told. */
+const DEFAULTS: Readonly<Record<string, Readonly<Record<string, unknown>>>> = {
+  // The pod is not given the time to stop that it declares.
+  'kubernetes:terminate': { grace_period_seconds: 0 },
+}
+
+/** Parameters by which an actionner may leave a target alone, which is no error in Talon; and the reasons we give. */
+const SPARING = ['ignore_daemonsets', 'ignore_statefulsets', 'ignore_standalone_pods', 'min_healthy_replicas']
+const SPARED = ['daemonset', 'statefulset', 'standalone', 'min-healthy-replicas']
+
+/** The actions there are, by type, each with the names of its settings. */
+export type Catalog = ReadonlyMap<string, { readonly plugin: Action; readonly settings: readonly string[] }>
+
+export const catalogOf = (actions: readonly Action[]): Catalog =>
+  new Map(actions.map((plugin) => [plugin.type, { plugin, settings: knownKeys(settingsSchema(plugin.config), []) }]))
+
+interface Context {
+  readonly shared: ReadonlyMap<string, TalonAction>
+  readonly catalog: Catalog
+  readonly tell: Tell
+}
+
+/** The steps; undefined when one cannot be made, which is told. */
+export const stepsOf = (rule: TalonRule, context: Context): NativeStep[] | undefined => {
+  const { shared, tell } = context
+  if (rule.actions.length === 0) tell(rule.spot, 'it has no action')
+  const actions = rule.actions.map((own) => completeAction(own, shared.get(own.name), tell))
+  const end = actions.findIndex(endsRule)
+  const reached = end < 0 ? actions : actions.slice(0, end + 1)
+  for (const { spot, name } of actions.slice(reached.length)) {
+    const why = `${title(actions[end])} ends the rule; with \`continue: true\` it would not`
+    tell(spot, `action ${JSON.stringify(name)} is never run: ${why}`, 'warning')
+  }
+  const ids = new Set<string>()
+  const gates: string[] = []
+  const steps = reached.map((action, i): NativeStep | undefined => {
+    const id = idOf(action.name, ids)
+    const settings = settingsOf(action, rule.actions[i] ?? action, context)
+    if (!settings) return undefined
+    const gate = gates.length > 0 && { if: gates.join(' and ') }
+    const spares = i < reached.length - 1 && SPARING.some((name) => settings[name])
+    if (spares && !action.ignoreErrors) gates.push(gateAfter(id))
+    const goesOn = action.ignoreErrors || spares
+    const filled = Object.keys(settings).length > 0 && { with: settings }
+    return { action: action.actionner?.value ?? '', id, ...gate, ...filled, ...(goesOn && { onError: 'continue' }) }
+  })
+  return rule.actions.length > 0 && steps.every((step) => step !== undefined) ? steps : undefined
+}
+
+const title = (action: TalonAction | undefined): string => `action ${JSON.stringify(action?.name)}`
+
+const endsRule = ({ continue: goesOn, actionner }: TalonAction): boolean =>
+  goesOn === undefined ? LAST.has(actionner?.value ?? '') : !goesOn
+
+/** Later steps run when this one succeeded or had a reason to leave its target alone. */
+const gateAfter = (id: string): string =>
+  `(steps.${id}.outcome in (succeeded, gone) or steps.${id}.error.reason in (${SPARED.map((one) => `"${one}"`).join(', ')}))`
+
+const idOf = (name: string, taken: Set<string>): string => {
+  const word =
+    name
+      .toLowerCase()
+      .replaceAll(/[^a-z0-9]+/g, '_')
+      .replaceAll(/^[^a-z]+|_$/g, '') || 'step'
+  let id = word
+  for (let n = 2; taken.has(id); n++) id = `${word}_${n}`
+  taken.add(id)
+  return id
+}
+
+/** The `with` of an action, checked; undefined when it is not available or something is wrong. */
+const settingsOf = (action: TalonAction, own: TalonAction, context: Context): Record<string, unknown> | undefined => {
+  const { tell } = context
+  const found = entryOf(action, own, context)
+  const { target, parameters } = action.output
+  if (target && parameters.size === 0) tell(target.spot, `${title(action)}: output.parameters is required`)
+  if (!found || (target && parameters.size === 0)) return undefined
+  const unused = `means nothing to ${found.plugin.type} and is ignored`
+  if (target) tell(target.spot, `${title(action)}: output ${unused}`, 'warning')
+  if (action.contexts[0]) tell(action.contexts[0].spot, `${title(action)}: additional_contexts ${unused}`, 'warning')
+  return checkedSettings(action, found, tell)
+}
+
+type Entry = NonNullable<ReturnType<Catalog['get']>>
+
+const entryOf = (
+  { name, actionner }: TalonAction,
+  own: TalonAction,
+  { shared, catalog, tell }: Context,
+): Entry | undefined => {
+  const spot = own.actionner?.spot ?? own.spot
+  if (name === '') tell(spot, 'an action has no name')
+  if (!actionner) {
+    tell(
+      spot,
+      `action ${JSON.stringify(name)} has no actionner, nor is there one of its name${suggestion(name, shared.keys())}`,
+    )
+    return undefined
+  }
+  const type = actionner.value
+  const entry = type.includes(':') ? catalog.get(type) : undefined
+  if (!entry) {
+    const why = ACTIONNERS.includes(type)
+      ? 'is not available in this version'
+      : `is not a known actionner${suggestion(type, ACTIONNERS)}`
+    tell(spot, `action ${JSON.stringify(name)}: ${type} ${why}`)
+  }
+  return name === '' ? undefined : entry
+}
+
+const checkedSettings = (
+  action: TalonAction,
+  { plugin, settings: known }: Entry,
+  tell: Tell,
+): Record<string, unknown> | undefined => {
+  const settings: Record<string, unknown> = { ...DEFAULTS[plugin.type] }
+  const spots = new Map<string, Placed>()
+  for (const [key, placed] of action.parameters) {
+    if (placed.value === null) continue
+    const name = known.find((one) => one.toLowerCase() === key.toLowerCase())
+    if (name === undefined) {
+      const message = `${title(action)}: parameter ${key} means nothing to ${plugin.type} and is ignored`
+      tell({ ...placed.spot, key: true }, `${message}${suggestion(key, known)}`, 'warning')
+      continue
+    }
+    settings[name] = adapted(plugin.type, name, placed, tell)
+    spots.set(name, placed)
+  }
+  const faults = checkSettings(plugin.config, settings, { templates: true })
+  for (const { path, message } of faults) {
+    const [first, ...inner] = path
+    const placed = spots.get(String(first))
+    tell(placed ? below(placed.spot, ...inner) : action.spot, `${title(action)}: ${message}`)
+  }
+  return faults.length === 0 ? settings : undefined
+}
+
+/** A parameter as our action takes it. Talon cuts fractions off, and takes any other `level` than node for pod. */
+const adapted = (type: string, name: string, { value, spot }: Placed, tell: Tell): unknown => {
+  if (typeof value === 'number' && !Number.isInteger(value)) {
+    tell(spot, `${name}: ${value} counts as ${Math.trunc(value)}, as in Falco Talon`, 'warning')
+    return Math.trunc(value)
+  }
+  if (type === 'kubernetes:label' && name === 'level' && value !== 'node' && value !== 'pod') {
+    tell(spot, `${name}: ${String(value)} counts as pod, as in Falco Talon`, 'warning')
+    return 'pod'
+  }
+  return literal(value)
+}
+
+/** Talon has no templates: braces stand for themselves. */
+const literal = (value: unknown): unknown => {
+  if (value instanceof Template) return value.text
+  if (isTemplate(value)) return value.replaceAll(/\{[{%]/g, '{% raw %}$&{% endraw %}')
+  if (Array.isArray(value)) return value.map(literal)
+  if (typeof value !== 'object' || value === null) return value
+  return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, literal(inner)]))
+}
+
+/** A parameter of another dialect that is a template, in Liquid. */
+export class Template {
+  readonly text: string
+  constructor(text: string) {
+    this.text = text
+  }
+}
