@@ -1,0 +1,162 @@
+/** What the HTTP input does with a request: who sends, the body within its limits, its events, the answer. */
+import { createPlaces, type EmitOptions, type InputIo, messageOf, YarakError } from '../src/plugin.ts'
+import { type Answer, type Ask, type Each, json, headersOf, refused, statusOf, wordOf } from './_http-ask.ts'
+import { bounded, collect, decoded } from './_http-body.ts'
+import { checkBinary } from './_http-cloudevent.ts'
+import { createBatch, createEmitItem, known, type Tally } from './_http-emit.ts'
+import { type Intake, type Taken, takeIn, takeOne } from './_http-intake.ts'
+import { createRate } from './_http-rate.ts'
+import { createDoor, type Sender } from './_http-sender.ts'
+import type { Settings } from './_http-settings.ts'
+import { testEvent } from './_http-test-event.ts'
+
+/**
+ * Answers a request; never rejects.
+ * @param route as spans have it, e.g. `/in/{token}`: never what the sender wrote
+ */
+export type Serve = (route: string, ask: Ask) => Promise<Answer>
+
+export interface Receiver {
+  readonly events: Serve
+  /** Makes a test event, for who may send. */
+  readonly test: Serve
+}
+
+/** How long a body waits for its turn, in milliseconds. */
+const PATIENCE = 1_000
+/** Batches that emit at the same time: more would only lengthen each other's turns. */
+const BATCHES = 2
+
+type Read = (each: Each, ask: Ask, intake: Intake) => Promise<Taken>
+
+export const createReceiver = (settings: Settings, io: InputIo): Receiver => {
+  const door = createDoor(settings)
+  const places = createPlaces(settings.concurrency)
+  const batches = createPlaces(BATCHES)
+  const rate = createRate(settings.rate)
+  const tell = createTeller(io)
+
+  const place = async (): Promise<() => void> => {
+    const free = io.signal.aborted ? undefined : await places.take(PATIENCE, io.signal)
+    if (free) return free
+    if (io.signal.aborted) throw new YarakError('closing', 'the gateway is stopping')
+    throw new YarakError('overloaded', 'too many bodies are being read')
+  }
+
+  const verified = async (each: Each, ask: Ask): Promise<Each> => {
+    const raw = await collect(each)
+    door.verify(ask, raw)
+    return async (take) => take(raw)
+  }
+
+  const receive = async (route: string, ask: Ask, read: Read): Promise<Taken> => {
+    const sender = door.admit(ask)
+    const sent = bounded(ask.each, ask.headers, settings)
+    const free = await place()
+    try {
+      const each = decoded(sender.unproven ? await verified(sent, ask) : sent, ask.headers, settings.maxBody)
+      const emit = createEmitItem(io, { options: emitOptions(route, ask, sender), unwrap: settings.unwrap, take: rate })
+      return await read(each, ask, { emit, batch: createBatch(emit, batches), maxLine: settings.maxLine })
+    } finally {
+      free()
+    }
+  }
+
+  /** An error that `emit` rejected with is counted; one from before it is counted here. */
+  const refuse = (thrown: unknown, counted: boolean, more: object = {}): Answer => {
+    const error = known(thrown)
+    if (!counted) io.count('rejected', error.reason === 'forbidden' ? error.code : error.reason)
+    tell(error)
+    return refused(error, more, statusOf(error) === 401 ? door.challenge : {})
+  }
+
+  const answerTo = (taken: Taken): Answer => {
+    if ('receipt' in taken) return taken.receipt ? accepted(taken.receipt.id) : SKIPPED
+    if ('refused' in taken) return refuse(taken.refused, true)
+    const { tally, broken } = taken
+    if (broken !== undefined) return refuse(broken, false, batchBody(tally))
+    const worst = tally.later ?? tally.first
+    if (worst) tell(worst)
+    return batchAnswer(tally)
+  }
+
+  const serve =
+    (read: Read): Serve =>
+    (route, ask) =>
+      receive(route, ask, read).then(answerTo, (error: unknown) => refuse(error, false))
+
+  return {
+    events: serve((each, { headers }, intake) => {
+      checkBinary(headers)
+      return takeIn(each, headers['content-type'], intake)
+    }),
+    test: serve(async (each, _ask, intake) => {
+      await collect(each)
+      return takeOne({ body: JSON.stringify(testEvent(new Date())) }, intake)
+    }),
+  }
+}
+
+const accepted = (id: string): Answer => ({
+  status: 200,
+  headers: { 'yarak-event-id': id, 'content-length': '0' },
+  body: '',
+})
+
+const batchBody = ({
+  accepted,
+  rejected,
+  more,
+  skipped,
+}: Pick<Tally, 'accepted' | 'rejected' | 'more' | 'skipped'>) => ({
+  accepted,
+  rejected,
+  ...(more > 0 && { more }),
+  ...(skipped > 0 && { skipped }),
+})
+
+const SKIPPED = json(200, batchBody({ accepted: 0, rejected: [], more: 0, skipped: 1 }))
+
+const batchAnswer = (tally: Tally): Answer => {
+  if (tally.accepted > 0 || tally.rejected.length === 0) return json(200, batchBody(tally))
+  if (!tally.later) return json(400, batchBody(tally))
+  return json(statusOf(tally.later), batchBody(tally), headersOf(tally.later))
+}
+
+/** A CloudEvent in the binary form names its trace in `ce-` headers; that of the request itself is nearer. */
+const emitOptions = (route: string, { headers }: Ask, { authenticated, client }: Sender): EmitOptions => {
+  const ce = headers.traceparent === undefined && headers['ce-traceparent'] !== undefined ? 'ce-' : ''
+  return {
+    headers: {
+      traceparent: single(headers[`${ce}traceparent`]),
+      tracestate: single(headers[`${ce}tracestate`]),
+      baggage: single(headers.baggage),
+    },
+    ...(authenticated !== undefined && { authenticated }),
+    span: {
+      name: `POST ${route}`,
+      kind: 'server',
+      attributes: {
+        'http.request.method': 'POST',
+        'http.route': route,
+        'http.response.status_code': 200,
+        ...(client !== undefined && { 'client.address': client }),
+      },
+    },
+  }
+}
+
+const single = (header: string | string[] | undefined): string | undefined =>
+  Array.isArray(header) ? header[0] : header
+
+/** Refusals that are logged one by one; after them every thousandth. */
+const LOGGED = 10
+
+const createTeller = ({ log }: InputIo): ((error: YarakError) => void) => {
+  let count = 0
+  return (error) => {
+    if (error.code === 'failed') return log.error('an event could not be taken', { error: messageOf(error) })
+    if (++count > LOGGED && count % 1_000 !== 0) return
+    log.warn('an event was refused', { code: wordOf(error), error: error.message, refused: count })
+  }
+}
