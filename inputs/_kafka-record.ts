@@ -10,6 +10,13 @@ export interface RecordOrigin {
 /** The headers of the trace context (W3C Trace Context and Baggage), under the names they have over HTTP. */
 const CONTEXT = ['traceparent', 'tracestate', 'baggage'] as const
 
+const NO_CONTEXT = Object.freeze({})
+
+const contextOf = (headers: KafkaRecord['headers']): Readonly<Record<string, string | undefined>> =>
+  CONTEXT.some((name) => name in headers)
+    ? Object.fromEntries(CONTEXT.map((name) => [name, headers[name]]))
+    : NO_CONTEXT
+
 /**
  * Position, trace context and span of a record.
  * @see https://opentelemetry.io/docs/specs/semconv/messaging/kafka/
@@ -22,7 +29,7 @@ export const emitOptions = (
   const key = textOf(record.key)
   return {
     position: `${topic}/${partition}/${record.offset}`,
-    headers: Object.fromEntries(CONTEXT.map((name) => [name, record.headers[name]])),
+    headers: contextOf(record.headers),
     ...(authenticated && { authenticated }),
     span: {
       name: `process ${topic}`,

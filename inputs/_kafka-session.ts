@@ -4,26 +4,34 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { InputIo } from '../src/plugin.ts'
-import type { KafkaBatch, KafkaConsumer, KafkaRecord, TopicPartition } from '../src/resources/kafka.ts'
-import { createOffer } from './_kafka-accept.ts'
+import type {
+  KafkaBatch,
+  KafkaConsumer,
+  KafkaRecord,
+  TopicPartition,
+  TopicPartitionOffset,
+} from '../src/resources/kafka.ts'
+import { createOffer, type OfferOptions } from './_kafka-accept.ts'
 import { createCommits } from './_kafka-commits.ts'
+import type { Poison } from './_kafka-poison.ts'
 import { createOffsetTracker, type OffsetTracker, type Settle } from './_offsets.ts'
 
-export interface SessionOptions {
-  readonly groupId: string
+export interface SessionOptions extends OfferOptions {
   /** Unsettled records per partition. */
   readonly maxInFlight: number
   /** Milliseconds. */
   readonly commitInterval: number
   /** Milliseconds that a stop waits for unsettled records. */
   readonly drain: number
-  readonly authenticated: string | undefined
 }
 
 export interface KafkaSession {
-  assign(partitions: readonly TopicPartition[]): void
+  /** @param kept of these, reading did not stop */
+  assign(partitions: readonly TopicPartition[], kept?: readonly TopicPartition[]): void
   /** How many records of the batch were taken. */
   take(batch: KafkaBatch): Promise<number>
+  /** Where the partitions end now. */
+  ends(ends: readonly TopicPartitionOffset[]): void
   /** Takes no more, waits a while for what is in flight, commits what has settled. */
   drain(): Promise<void>
   /** From here on nothing is committed. */
@@ -38,6 +46,8 @@ interface Lane extends TopicPartition {
   wake?: (() => void) | undefined
   /** Reading starts again at what the group has committed; until its first batch we do not know where that is. */
   rejoined: boolean
+  /** The offset that the next record will have, as far as we know. */
+  end: number
 }
 
 /**
@@ -55,9 +65,10 @@ export const createKafkaSession = (
   options: SessionOptions,
   io: InputIo,
   consumer: Pick<KafkaConsumer, 'pause' | 'resume' | 'commit'>,
+  poison: Poison,
 ): KafkaSession => {
   const { maxInFlight } = options
-  const offer = createOffer(io, options)
+  const offer = createOffer(io, options, poison)
   const lanes = new Map<string, Lane>()
   const taking = new Set<Promise<number>>()
   let assigned: readonly TopicPartition[] = []
@@ -66,7 +77,8 @@ export const createKafkaSession = (
 
   const laneOf = ({ topic, partition }: TopicPartition): Lane => {
     const key = keyOf({ topic, partition })
-    const lane = lanes.get(key) ?? { topic, partition, tracker: createOffsetTracker(), paused: false, rejoined: false }
+    const fresh = { tracker: createOffsetTracker(), paused: false, rejoined: false, end: 0 }
+    const lane = lanes.get(key) ?? { topic, partition, ...fresh }
     lanes.set(key, lane)
     return lane
   }
@@ -96,8 +108,19 @@ export const createKafkaSession = (
   const commits = createCommits(consumer, io.log, {
     due: () => [...lanes.values()].filter(({ rejoined }) => !rejoined),
     interval: options.commitInterval,
-    done: resumeIfRoom,
+    done(lane) {
+      tellLag(lane)
+      resumeIfRoom(lane)
+    },
   })
+
+  // ── lag ──
+  const tellLag = (lane: Lane): void => {
+    const { reached } = lane.tracker
+    if (reached !== undefined) setLag(lane, Math.max(0, lane.end - reached))
+  }
+  const setLag = ({ topic, partition }: Lane, value: number): void =>
+    io.measure('lag', value, { topic, partition: String(partition) })
 
   // ── settle ──
   const isIdle = (): boolean => [...lanes.values()].every(({ tracker }) => tracker.pending === 0)
@@ -114,6 +137,7 @@ export const createKafkaSession = (
     const lane = laneOf(batch)
     if (lane.rejoined) lane.tracker.forget(batch.records[0]?.offset ?? 0)
     lane.rejoined = false
+    lane.end = (batch.records.at(-1)?.offset ?? -1) + 1 + batch.lag
     const stop = AbortSignal.any([io.signal, batch.signal])
     let taken = 0
     try {
@@ -130,6 +154,7 @@ export const createKafkaSession = (
       // comes again, and is then the first
       if (taken === 0) throw error
     }
+    tellLag(lane)
     return taken
   }
   const takeOne = async (lane: Lane, record: KafkaRecord, stop: AbortSignal): Promise<boolean> => {
@@ -142,19 +167,20 @@ export const createKafkaSession = (
     }
     const done = lane.tracker.take(record.offset)
     commits.soon()
-    if (decision === 'passed') settle(lane, done)
-    else void decision.done.then(() => settle(lane, done))
+    void decision.done.then(() => settle(lane, done))
     return true
   }
 
   return {
-    assign(partitions) {
+    assign(partitions, kept = []) {
       assigned = partitions
       const ours = new Set(partitions.map(keyOf))
+      const same = new Set(kept.map(keyOf))
       for (const [key, lane] of lanes) {
-        lane.rejoined = true
+        lane.rejoined ||= !same.has(key)
         if (ours.has(key)) continue
         lanes.delete(key)
+        setLag(lane, 0)
         if (lane.paused) consumer.resume(lane)
       }
       if (stopping) partitions.forEach(consumer.pause)
@@ -163,6 +189,14 @@ export const createKafkaSession = (
       const work = takeBatch(batch)
       taking.add(work)
       return work.finally(() => taking.delete(work))
+    },
+    ends(ends) {
+      for (const { offset, ...at } of ends) {
+        const lane = lanes.get(keyOf(at))
+        if (!lane) continue
+        lane.end = Math.max(lane.end, offset)
+        tellLag(lane)
+      }
     },
     async drain() {
       stopping = true
@@ -175,6 +209,7 @@ export const createKafkaSession = (
     },
     close() {
       commits.close()
+      for (const lane of lanes.values()) setLag(lane, 0)
       lanes.clear()
     },
   }

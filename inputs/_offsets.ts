@@ -10,6 +10,8 @@ export interface OffsetTracker {
   readonly size: number
   /** The offset to commit: the first that has not settled, else the one after the last. Undefined: nothing new. */
   readonly position: number | undefined
+  /** Everything below has settled; undefined before the first record. */
+  readonly reached: number | undefined
   /** The record is taken and not committed: a second delivery of it needs no second handling. */
   has(offset: number): boolean
   /**
@@ -22,8 +24,13 @@ export interface OffsetTracker {
 }
 
 interface Taken {
+  readonly offset: number
+  /** Or forgotten. */
   settled: boolean
 }
+
+/** Settled records before the first pending one that are cut off at once. */
+const CUT = 1_000
 
 /**
  * @example
@@ -35,18 +42,26 @@ interface Taken {
 export const createOffsetTracker = (): OffsetTracker => {
   /** In the order of offsets. */
   const taken = new Map<number, Taken>()
+  /** The same, to find the first that is pending without looking at all before it. */
+  const order: Taken[] = []
+  let first = 0
   let pending = 0
   let next = -1
   let committed = -1
 
   const rewind = (): void => {
     taken.clear()
+    order.length = first = 0
     pending = 0
     committed = -1
   }
   const firstPending = (): number => {
-    for (const [offset, { settled }] of taken) if (!settled) return offset
-    return next
+    while (order[first]?.settled) first++
+    if (first >= CUT || first === order.length) {
+      order.splice(0, first)
+      first = 0
+    }
+    return order[first]?.offset ?? next
   }
   return {
     get pending() {
@@ -59,11 +74,15 @@ export const createOffsetTracker = (): OffsetTracker => {
       const position = firstPending()
       return position > committed ? position : undefined
     },
+    get reached() {
+      return next < 0 ? undefined : firstPending()
+    },
     has: (offset) => taken.has(offset),
     take(offset) {
       if (offset < next) rewind()
-      const record: Taken = { settled: false }
+      const record: Taken = { offset, settled: false }
       taken.set(offset, record)
+      order.push(record)
       next = offset + 1
       pending++
       return () => {
@@ -73,10 +92,11 @@ export const createOffsetTracker = (): OffsetTracker => {
       }
     },
     forget(below) {
-      for (const [offset, { settled }] of taken) {
+      for (const [offset, record] of taken) {
         if (offset >= below) break
         taken.delete(offset)
-        if (!settled) pending--
+        if (!record.settled) pending--
+        record.settled = true
       }
       committed = Math.max(committed, below)
     },

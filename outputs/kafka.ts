@@ -25,7 +25,7 @@ const config = z.strictObject({
     .enum(['all', 'leader', 'none'])
     .default('all')
     .describe('Which replicas must have it before it is delivered.'),
-  compression: z.enum(['none', 'gzip', 'zstd']).default('none').describe('Compression of the records.'),
+  compression: z.enum(['none', 'gzip', 'snappy', 'zstd']).default('none').describe('Compression of the records.'),
   createTopic: z.boolean().default(false).describe('Lets the broker make the topic, if it is set to make topics.'),
 })
 
@@ -55,7 +55,7 @@ export const createKafkaOutput = (driver: KafkaDriver) =>
     kind: 'producer',
     example: { config: { brokers: ['kafka:9092'], topic: 'falco-events' } },
     open(settings, io) {
-      const producer = driver(settings, io.log).producer({ createTopics: settings.createTopic })
+      const producer = driver(settings, io).producer({ createTopics: settings.createTopic })
       return {
         send: (notices, signal) => deliver(notices, settings, io, producer, signal),
         close: () => producer.close(),

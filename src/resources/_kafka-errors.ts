@@ -33,6 +33,11 @@ const TOO_LARGE: Meaning = { says: 'the record is larger than the broker takes',
 const MOVED: Meaning = { says: 'the group is rebalancing', reason: 'rebalance' }
 const DENIED: Meaning = { says: 'the user may not do this', reason: 'authorization' }
 
+const REFUSED: Meaning = {
+  says: 'the user name, password or token is wrong, or the mechanism is not the one the brokers want',
+  reason: 'authentication',
+}
+
 /** By protocol error or by the name of the library's class. */
 const MEANINGS: ReadonlyMap<string, Meaning> = new Map([
   ['MESSAGE_TOO_LARGE', TOO_LARGE],
@@ -43,13 +48,9 @@ const MEANINGS: ReadonlyMap<string, Meaning> = new Map([
   ['TOPIC_AUTHORIZATION_FAILED', DENIED],
   ['GROUP_AUTHORIZATION_FAILED', DENIED],
   ['CLUSTER_AUTHORIZATION_FAILED', DENIED],
-  ['SASL_AUTHENTICATION_FAILED', { says: 'the user name or password is wrong', reason: 'authentication' }],
-  ['KafkaJSSASLAuthenticationError', { says: 'the user name or password is wrong', reason: 'authentication' }],
+  ['SASL_AUTHENTICATION_FAILED', REFUSED],
+  ['KafkaJSSASLAuthenticationError', REFUSED],
   ['UNKNOWN_TOPIC_OR_PARTITION', { says: 'the topic does not exist', reason: 'unknown-topic' }],
-  [
-    'KafkaJSNotImplemented',
-    { says: 'records are compressed in a way that is not read here; gzip and zstd are', reason: 'compression' },
-  ],
 ])
 
 /**
@@ -58,8 +59,9 @@ const MEANINGS: ReadonlyMap<string, Meaning> = new Map([
  * @param what what was tried, e.g. `reading alerts`
  */
 export const kafkaError = (error: unknown, brokers: readonly string[], what: string): YarakError => {
-  if (error instanceof YarakError) return error
   const causes = causesOf(error)
+  const own = causes.find((cause) => cause instanceof YarakError)
+  if (own) return own
   const meaning = causes.flatMap(({ type, name }) => MEANINGS.get(type ?? '') ?? MEANINGS.get(name ?? '') ?? [])[0]
   const where = `Kafka at ${brokers.join(', ')}`
   if (meaning) {

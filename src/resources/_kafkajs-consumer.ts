@@ -1,6 +1,7 @@
 /** A group member on kafkajs: commits by hand, sends heartbeats during a batch, and says when it is lost. */
 import type { Consumer, ConsumerRunConfig, EachBatchPayload, KafkaMessage } from 'kafkajs'
 import { messageOf } from '../plugin.ts'
+import { reasonOf } from './_kafka-batch.ts'
 import { kafkaError } from './_kafka-errors.ts'
 import { type Anchor, createAnchor } from './_kafkajs-anchor.ts'
 import type { Connected, Opened } from './_kafkajs.ts'
@@ -43,21 +44,23 @@ export const createKafkajsConsumer = (connected: Connected, options: ConsumerOpt
     })
     try {
       await consumer.connect()
-      await consumer.subscribe({ topics: [...options.topics], fromBeginning: options.from === 'earliest' })
-      if (!closing) await consumer.run(runOptions(anchor))
+      await anchor.prepare()
+      await consumer.subscribe({ topics: [...options.topics], fromBeginning: true })
+      if (!closing) await consumer.run(runOptions(consumer, anchor))
     } finally {
       // closed while it connected: the connection that came about after all goes too
       if (closing) await quit()
     }
   }
-  const runOptions = (anchor: Anchor): ConsumerRunConfig => ({
+  const runOptions = (member: Consumer, anchor: Anchor): ConsumerRunConfig => ({
     autoCommit: false,
     eachBatchAutoResolve: false,
     partitionsConsumedConcurrently: CONCURRENCY,
     eachBatch(payload) {
       commit = payload.commitOffsetsIfNecessary
-      anchor.seen(payload.batch)
-      return handleBatch(payload, options)
+      return withHeartbeats(payload, options, async (lost) => {
+        if (!(await skipped(member, anchor, payload))) await handleBatch(payload, options, lost)
+      })
     },
   })
   const quit = async (): Promise<void> => {
@@ -128,21 +131,26 @@ const heartbeatEvery = (sessionTimeout: number): number => Math.max(1, Math.floo
 const partitionsOf = (assignment: Readonly<Record<string, readonly number[]>>): TopicPartition[] =>
   Object.entries(assignment).flatMap(([topic, partitions]) => partitions.map((partition) => ({ topic, partition })))
 
-const handleBatch = async (payload: EachBatchPayload, options: ConsumerOptions): Promise<void> => {
-  const { batch } = payload
+/** Goes to where the group is to begin, when what came lies before it. */
+const skipped = async (consumer: Consumer, anchor: Anchor, { batch }: EachBatchPayload): Promise<boolean> => {
+  const { topic, partition } = batch
+  const start = await anchor.begin({ topic, partition })
+  if (start === undefined || Number(batch.firstOffset() ?? start) >= start) return false
+  consumer.seek({ topic, partition, offset: String(start) })
+  return true
+}
+
+/** @param work gets a signal that fires when a heartbeat says that the group has moved on */
+const withHeartbeats = async (
+  { heartbeat }: EachBatchPayload,
+  { sessionTimeout }: ConsumerOptions,
+  work: (lost: AbortSignal) => Promise<void>,
+): Promise<void> => {
   const lost = new AbortController()
-  const beat = () => void payload.heartbeat().catch((error: unknown) => lost.abort(error))
-  const timer = setInterval(beat, heartbeatEvery(options.sessionTimeout))
+  const beat = () => void heartbeat().catch((error: unknown) => lost.abort(error))
+  const timer = setInterval(beat, heartbeatEvery(sessionTimeout))
   try {
-    const records = batch.messages.map(toRecord)
-    const { topic, partition } = batch
-    const taken = await options.onBatch({
-      ...{ topic, partition, records },
-      lag: Number(batch.offsetLag()),
-      signal: lost.signal,
-    })
-    const last = batch.messages[taken - 1]
-    if (last) payload.resolveOffset(last.offset)
+    await work(lost.signal)
   } finally {
     clearInterval(timer)
   }
@@ -150,12 +158,28 @@ const handleBatch = async (payload: EachBatchPayload, options: ConsumerOptions):
   lost.signal.throwIfAborted()
 }
 
-const toRecord = ({ offset, key, value, headers }: KafkaMessage): KafkaRecord => ({
-  offset: Number(offset),
-  key,
-  value,
-  headers: textsOf(headers ?? {}),
-})
+const handleBatch = async (
+  { batch, resolveOffset }: EachBatchPayload,
+  { onBatch }: ConsumerOptions,
+  signal: AbortSignal,
+): Promise<void> => {
+  const { topic, partition } = batch
+  const records = batch.messages.map(toRecord)
+  const taken = await onBatch({ topic, partition, records, lag: Number(batch.offsetLag()), signal })
+  const last = batch.messages[taken - 1]
+  if (last) resolveOffset(last.offset)
+}
+
+const toRecord = ({ offset, key, value, headers }: KafkaMessage): KafkaRecord => {
+  const unreadable = reasonOf(value)
+  return {
+    offset: Number(offset),
+    key,
+    value,
+    headers: textsOf(headers ?? {}),
+    ...(unreadable !== undefined && { unreadable }),
+  }
+}
 
 const textsOf = (headers: NonNullable<KafkaMessage['headers']>): Record<string, string> => {
   const texts: Record<string, string> = {}

@@ -6,7 +6,7 @@ import type { KafkaProducer, ProducerOptions, SendOptions } from './kafka.ts'
 
 const ACKS: Readonly<Record<SendOptions['acks'], number>> = { all: -1, leader: 1, none: 0 }
 
-const CODECS = { none: 'None', gzip: 'GZIP', zstd: 'ZSTD' } as const
+const CODECS = { none: 'None', gzip: 'GZIP', snappy: 'Snappy', zstd: 'ZSTD' } as const
 
 export const createKafkajsProducer = ({ open, brokers }: Connected, options: ProducerOptions): KafkaProducer => {
   let connected: Promise<Producer> | undefined
@@ -32,7 +32,11 @@ export const createKafkajsProducer = ({ open, brokers }: Connected, options: Pro
           topic,
           acks: ACKS[acks],
           compression: lib.CompressionTypes[CODECS[compression]],
-          messages: records.map(({ key, value, headers }) => ({ key, value, headers: { ...headers } })),
+          messages: records.map(({ key, value, headers }) => ({
+            key: key === null ? null : bytesOf(key),
+            value: bytesOf(value),
+            headers: { ...headers },
+          })),
         })
       } catch (error) {
         throw kafkaError(error, brokers, `writing to ${topic}`)
@@ -45,3 +49,7 @@ export const createKafkajsProducer = ({ open, brokers }: Connected, options: Pro
     },
   }
 }
+
+/** kafkajs takes no other kind of bytes than a Buffer. */
+const bytesOf = (data: string | Uint8Array): string | Buffer =>
+  typeof data === 'string' ? data : Buffer.from(data.buffer, data.byteOffset, data.byteLength)

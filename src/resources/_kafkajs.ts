@@ -1,13 +1,15 @@
 /** The Kafka driver on kafkajs, which is loaded by the first consumer or producer. */
 import { readFile } from 'node:fs/promises'
-import { promisify } from 'node:util'
-import { zstdCompress, zstdDecompress } from 'node:zlib'
 import type * as kafkajs from 'kafkajs'
-import type { Kafka, KafkaConfig, LogEntry } from 'kafkajs'
+import type { Admin, Kafka, KafkaConfig, LogEntry } from 'kafkajs'
 import { type Log, messageOf, YarakError } from '../plugin.ts'
+import { createCodecs } from './_kafka-codecs.ts'
+import { kafkaError } from './_kafka-errors.ts'
+import { endsOf, topicsOf, withAdmin } from './_kafkajs-admin.ts'
 import { createKafkajsConsumer } from './_kafkajs-consumer.ts'
 import { createKafkajsProducer } from './_kafkajs-producer.ts'
-import type { KafkaConnection, KafkaDriver } from './kafka.ts'
+import { saslOf } from './_kafkajs-sasl.ts'
+import type { DriverIo, KafkaConnection, KafkaDriver } from './kafka.ts'
 
 export type KafkaJs = Pick<
   typeof kafkajs,
@@ -37,12 +39,13 @@ const loadKafkajs = async (): Promise<KafkaJs> => (await import('kafkajs')).defa
  */
 export const createKafkajsDriver =
   (load: () => Promise<KafkaJs> = loadKafkajs): KafkaDriver =>
-  (connection, log) => {
+  (connection, io) => {
+    const { brokers } = connection
     let opened: Promise<Opened> | undefined
     const connect = async (): Promise<Opened> => {
-      const [lib, ssl] = await Promise.all([load(), tlsOf(connection.tls)])
-      lib.CompressionCodecs[lib.CompressionTypes.ZSTD] = () => ZSTD
-      return { lib, kafka: new lib.Kafka(clientOptions(connection, ssl, log)) }
+      const [lib, ssl] = await Promise.all([load(), tlsOf(connection)])
+      Object.assign(lib.CompressionCodecs, CODECS)
+      return { lib, kafka: new lib.Kafka(clientOptions(connection, ssl, io)) }
     }
     /** A failure is not kept: a file that was missing may be there the next time. */
     const open = () => (opened ??= connect().catch(forget))
@@ -50,8 +53,17 @@ export const createKafkajsDriver =
       opened = undefined
       throw error
     }
-    const connected: Connected = { open, brokers: connection.brokers, log }
+    const connected: Connected = { open, brokers, log: io.log }
+    const ask = async <T>(what: string, question: (admin: Admin) => Promise<T>): Promise<T> => {
+      try {
+        return await withAdmin((await open()).kafka, question)
+      } catch (error) {
+        throw kafkaError(error, brokers, what)
+      }
+    }
     return {
+      topics: () => ask('listing topics', topicsOf),
+      ends: (topics) => ask('asking for offsets', (admin) => endsOf(admin, topics)),
       consumer: (options) => createKafkajsConsumer(connected, options),
       producer: (options) => createKafkajsProducer(connected, options),
     }
@@ -59,11 +71,8 @@ export const createKafkajsDriver =
 
 export const kafkajsDriver: KafkaDriver = createKafkajsDriver()
 
-/** kafkajs itself knows gzip only. */
-const ZSTD = {
-  compress: (encoder: { buffer: Buffer }) => promisify(zstdCompress)(encoder.buffer),
-  decompress: (buffer: Buffer) => promisify(zstdDecompress)(buffer),
-}
+/** kafkajs itself reads gzip only, and gives up where something cannot be read. */
+const CODECS = Object.fromEntries([...createCodecs()].map(([type, codec]) => [type, () => codec]))
 
 /** Milliseconds for a connection, TLS included; kafkajs's own second is short for a distant broker. */
 const CONNECTION_TIMEOUT = 5_000
@@ -71,16 +80,20 @@ const CONNECTION_TIMEOUT = 5_000
 /** Some patience with a moving leader; long outages are the engine's to wait out. */
 const RETRY = { initialRetryTime: 200, retries: 4 }
 
-const clientOptions = ({ brokers, clientId, sasl }: KafkaConnection, ssl: Tls | undefined, log: Log): KafkaConfig => ({
+const clientOptions = (
+  { brokers, clientId, sasl }: KafkaConnection,
+  ssl: Tls | undefined,
+  io: DriverIo,
+): KafkaConfig => ({
   brokers,
   clientId,
   connectionTimeout: CONNECTION_TIMEOUT,
   retry: RETRY,
   // INFO: at DEBUG every request is logged with its content
   logLevel: 4,
-  logCreator: () => logTo(log),
+  logCreator: () => logTo(io.log),
   ...(ssl && { ssl }),
-  ...(sasl && { sasl: sasl as NonNullable<KafkaConfig['sasl']> }),
+  ...(sasl && { sasl: saslOf(sasl, io) }),
 })
 
 interface Tls {
@@ -90,8 +103,8 @@ interface Tls {
   readonly key?: string
 }
 
-const tlsOf = async (tls: KafkaConnection['tls']): Promise<Tls | undefined> => {
-  if (!tls) return undefined
+const tlsOf = async ({ tls, sasl }: KafkaConnection): Promise<Tls | undefined> => {
+  if (!tls) return sasl?.mechanism === 'aws-msk-iam' ? { rejectUnauthorized: true } : undefined
   const [ca, cert, key] = await Promise.all([tls.caFile, tls.certFile, tls.keyFile].map(readPem))
   return { rejectUnauthorized: tls.verify, ...(ca && { ca: [ca] }), ...(cert && { cert }), ...(key && { key }) }
 }

@@ -2,53 +2,26 @@
  * Kafka, as the input and the output see it: settings of a connection, and a narrow driver. No type of a client library
  * is in it, so that another library takes one new file and nothing else.
  */
-import { type Log, secret, z } from '../plugin.ts'
+import type { Io } from '../plugin.ts'
+import type { KafkaConnection } from './_kafka-settings.ts'
 
+export { connectionSettings, type KafkaConnection, patternOf, topicName, topicPattern } from './_kafka-settings.ts'
 export { createKafkajsDriver, kafkajsDriver } from './_kafkajs.ts'
 
-const BROKERS = /^\s*[^\s,:/]+:\d{1,5}\s*(,\s*[^\s,:/]+:\d{1,5}\s*)*$/
-
-/** The name of a topic, as brokers allow it. */
-export const topicName = () =>
-  z.string().regex(/^[a-zA-Z0-9._-]{1,249}$/, 'must be a topic name: up to 249 letters, digits, dots, _ and -')
-
-/** The settings of a connection, to be spread into the settings of an input or an output. */
-export const connectionSettings = {
-  brokers: z
-    .array(z.string().regex(BROKERS, 'must be host:port'))
-    .min(1)
-    .transform((entries) => entries.flatMap((entry) => entry.split(',').map((broker) => broker.trim())))
-    .describe('Brokers to start from, each `host:port`; one entry may hold several, separated by commas.'),
-  clientId: z.string().min(1).default('yarak').describe('Name of this client in the logs and quotas of the brokers.'),
-  tls: z
-    .strictObject({
-      caFile: z.string().optional().describe("PEM file of the authorities to trust. Default: the system's."),
-      certFile: z.string().optional().describe('PEM file of our own certificate, for mutual TLS.'),
-      keyFile: z.string().optional().describe('PEM file of the key of `certFile`.'),
-      verify: z.boolean().default(true).describe("Check the brokers' certificates."),
-    })
-    .optional()
-    .describe("TLS to the brokers; `{}` turns it on with the system's authorities. Absent: no TLS."),
-  sasl: z
-    .strictObject({
-      mechanism: z.enum(['plain', 'scram-sha-256', 'scram-sha-512']).describe('How the password is proved.'),
-      username: z.string().min(1).describe('User name.'),
-      password: secret().describe('Password.'),
-    })
-    .optional()
-    .describe('User name and password for the brokers. Absent: none.'),
-}
-
-/** Where the brokers are, and how we prove who we are. */
-export type KafkaConnection = z.output<z.ZodObject<typeof connectionSettings>>
+/** What a driver needs of the engine: to log, to get tokens, to find credentials. */
+export type DriverIo = Pick<Io, 'log' | 'http' | 'env'>
 
 /**
  * Opens nothing yet: a client connects when its consumer runs or its producer first sends.
  * Every rejection of what it makes is a YarakError: `unavailable` names the brokers, and says in `reason` what is wrong.
  */
-export type KafkaDriver = (connection: KafkaConnection, log: Log) => KafkaClient
+export type KafkaDriver = (connection: KafkaConnection, io: DriverIo) => KafkaClient
 
 export interface KafkaClient {
+  /** The names of all topics that we may see. */
+  topics(): Promise<readonly string[]>
+  /** The ends of all partitions of these topics: the offsets that the next records will have. */
+  ends(topics: readonly string[]): Promise<readonly TopicPartitionOffset[]>
   consumer(options: ConsumerOptions): KafkaConsumer
   producer(options: ProducerOptions): KafkaProducer
 }
@@ -72,6 +45,8 @@ export interface KafkaRecord {
   readonly value: Uint8Array | null
   /** As UTF-8; of a repeated header the first. */
   readonly headers: Readonly<Record<string, string>>
+  /** Why there is no record to read: its batch is corrupt, or compressed in a way nobody knows. */
+  readonly unreadable?: string
 }
 
 /** Records of one partition, in order. Between two offsets there may be a gap. */
@@ -83,11 +58,21 @@ export interface KafkaBatch extends TopicPartition {
   readonly signal: AbortSignal
 }
 
+/**
+ * Room for other drivers: static membership needs nothing but a member's name in the connection; cooperative rebalancing
+ * tells in `kept` which partitions never stopped.
+ */
 export interface ConsumerOptions {
   readonly groupId: string
+  /** They must exist. */
   readonly topics: readonly string[]
-  /** Where a group that has committed nothing starts. The start is then committed, so that it holds over a restart. */
-  readonly from: 'earliest' | 'latest'
+  /**
+   * Where a group that has committed nothing starts: a number is a time, in milliseconds since the epoch. The start is
+   * then committed, so that it holds over a restart. Partitions that are added later are read from their beginning.
+   */
+  readonly from: 'earliest' | 'latest' | number
+  /** Topics of these that did not exist before: read from their beginning. */
+  readonly fresh?: ReadonlySet<string>
   /** Milliseconds without a heartbeat after which the group gives our partitions to others. */
   readonly sessionTimeout: number
   /**
@@ -95,8 +80,8 @@ export interface ConsumerOptions {
    * took none. Never two at once for one partition. The driver sends heartbeats meanwhile.
    */
   onBatch(batch: KafkaBatch): Promise<number>
-  /** All partitions that are ours from now on: reading goes on at what is committed, for those we had before too. */
-  onAssigned(partitions: readonly TopicPartition[]): void
+  /** All partitions that are ours from now on: but for those `kept`, reading goes on at what is committed. */
+  onAssigned(partitions: readonly TopicPartition[], kept?: readonly TopicPartition[]): void
 }
 
 export interface KafkaConsumer {
@@ -120,14 +105,14 @@ export interface ProducerOptions {
 
 export interface OutgoingRecord {
   /** Records of one key stay in one partition, in order. Null: spread. */
-  readonly key: string | null
-  readonly value: string
+  readonly key: string | Uint8Array | null
+  readonly value: string | Uint8Array
   readonly headers: Readonly<Record<string, string>>
 }
 
 export interface SendOptions {
   readonly acks: 'all' | 'leader' | 'none'
-  readonly compression: 'none' | 'gzip' | 'zstd'
+  readonly compression: 'none' | 'gzip' | 'snappy' | 'zstd'
 }
 
 export interface KafkaProducer {

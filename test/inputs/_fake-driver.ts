@@ -20,6 +20,7 @@ export interface Incoming {
   readonly key?: string | Uint8Array | null
   readonly headers?: Readonly<Record<string, string>>
   readonly partition?: number
+  readonly unreadable?: string
 }
 
 export interface Sent {
@@ -27,6 +28,8 @@ export interface Sent {
   readonly records: readonly OutgoingRecord[]
   readonly options: SendOptions
 }
+
+const connectionRefused = () => new YarakError('unavailable', 'Kafka at broker:9092: connection refused')
 
 export interface FakeKafka {
   readonly driver: KafkaDriver
@@ -55,6 +58,8 @@ export interface FakeKafka {
   onSend: ((records: readonly OutgoingRecord[], topic: string) => void | Promise<void>) | undefined
   /** Appends a record; a string or bytes as they are, null as a tombstone, an object as JSON. Gives its offset. */
   append(topic: string, value: unknown, incoming?: Incoming): number
+  /** Makes a topic; `partitions` 0 takes it away. */
+  topic(name: string, partitions?: number): void
   /** Empties a topic: its offsets start at 0 again. */
   recreate(topic: string): void
   committed(topic: string, partition?: number): number | undefined
@@ -75,10 +80,17 @@ const bytes = (value: unknown): Uint8Array | null =>
 
 /** @param topics number of partitions by topic */
 export const createFakeKafka = (topics: Readonly<Record<string, number>>): FakeKafka => {
-  const all = Object.entries(topics).flatMap(([topic, count]) =>
-    Array.from({ length: count }, (_, partition) => ({ topic, partition })),
-  )
-  const logs = new Map<string, KafkaRecord[]>(all.map((at) => [keyOf(at), []]))
+  const logs = new Map<string, KafkaRecord[]>()
+  const all = (): TopicPartition[] =>
+    [...logs.keys()].map((key) => {
+      const [topic = '', partition] = key.split('/')
+      return { topic, partition: Number(partition) }
+    })
+  const make = (topic: string, count: number): void => {
+    for (const at of all()) if (at.topic === topic) logs.delete(keyOf(at))
+    for (let partition = 0; partition < count; partition++) logs.set(keyOf({ topic, partition }), [])
+  }
+  for (const [topic, count] of Object.entries(topics)) make(topic, count)
   const offsets = new Map<string, number>()
   let member: Member | undefined
 
@@ -92,6 +104,14 @@ export const createFakeKafka = (topics: Readonly<Record<string, number>>): FakeK
           return member
         },
         producer: () => createProducer(fake),
+        async topics() {
+          if (fake.down) throw connectionRefused()
+          return [...new Set(all().map(({ topic }) => topic))]
+        },
+        ends: async (names) =>
+          all()
+            .filter(({ topic }) => names.includes(topic))
+            .map((at) => ({ ...at, offset: logs.get(keyOf(at))?.length ?? 0 })),
       }
     },
     connections: [],
@@ -106,15 +126,16 @@ export const createFakeKafka = (topics: Readonly<Record<string, number>>): FakeK
     batchSize: 10,
     onCommit: undefined,
     onSend: undefined,
-    append(topic, value, { key = null, headers = {}, partition = 0 } = {}) {
+    topic: (name, partitions = 1) => make(name, partitions),
+    append(topic, value, { key = null, headers = {}, partition = 0, unreadable } = {}) {
       const log = logs.get(keyOf({ topic, partition })) ?? []
       const offset = log.length
-      log.push({ offset, key: bytes(key), value: bytes(value), headers })
+      log.push({ offset, key: bytes(key), value: bytes(value), headers, ...(unreadable && { unreadable }) })
       member?.wake()
       return offset
     },
     recreate(topic) {
-      for (const at of all) {
+      for (const at of all()) {
         if (at.topic !== topic) continue
         logs.set(keyOf(at), [])
         offsets.delete(keyOf(at))
@@ -122,7 +143,7 @@ export const createFakeKafka = (topics: Readonly<Record<string, number>>): FakeK
     },
     committed: (topic, partition = 0) => offsets.get(keyOf({ topic, partition })),
     commitAs: (at) => void offsets.set(keyOf(at), at.offset),
-    rebalance: (partitions = all) => member?.rebalance(partitions) ?? Promise.resolve(),
+    rebalance: (partitions = all()) => member?.rebalance(partitions) ?? Promise.resolve(),
     crash: (error = new YarakError('unavailable', 'the group is gone', { reason: 'crash' })) => member?.crash(error),
   }
   return fake
@@ -138,7 +159,7 @@ interface Cluster {
   readonly options: ConsumerOptions
   readonly logs: ReadonlyMap<string, KafkaRecord[]>
   readonly offsets: Map<string, number>
-  readonly all: readonly TopicPartition[]
+  readonly all: () => readonly TopicPartition[]
 }
 
 const createMember = (fake: FakeKafka, { options, logs, offsets, all }: Cluster): Member => {
@@ -156,7 +177,7 @@ const createMember = (fake: FakeKafka, { options, logs, offsets, all }: Cluster)
     assigned = partitions.filter(({ topic }) => options.topics.includes(topic))
     next.clear()
     for (const at of assigned) {
-      const start = options.from === 'earliest' ? 0 : logOf(at).length
+      const start = options.from === 'earliest' || options.fresh?.has(at.topic) ? 0 : logOf(at).length
       next.set(keyOf(at), offsets.get(keyOf(at)) ?? start)
     }
     options.onAssigned(assigned)
@@ -197,10 +218,10 @@ const createMember = (fake: FakeKafka, { options, logs, offsets, all }: Cluster)
       wake()
     },
     async run() {
-      if (fake.down) throw new YarakError('unavailable', 'Kafka at broker:9092: connection refused')
+      if (fake.down) throw connectionRefused()
       fake.members++
       fake.paused.clear()
-      join(all)
+      join(all())
       const reading = (async () => {
         while (open) await turn()
       })()
@@ -236,7 +257,7 @@ const createMember = (fake: FakeKafka, { options, logs, offsets, all }: Cluster)
 
 const createProducer = (fake: FakeKafka): KafkaProducer => ({
   async send(topic, records, options) {
-    if (fake.down) throw new YarakError('unavailable', 'Kafka at broker:9092: connection refused')
+    if (fake.down) throw connectionRefused()
     await fake.onSend?.(records, topic)
     fake.sent.push({ topic, records, options })
     for (const { key, value, headers } of records) fake.append(topic, value, { key, headers })

@@ -1,7 +1,7 @@
 /** The Kafka input between a fake cluster and a fake gateway. */
 import { vi } from 'vitest'
 import { createKafkaInput } from '../../inputs/kafka.ts'
-import type { Emit, EmitOptions, InputIo, Report } from '../../src/plugin.ts'
+import type { Emit, EmitOptions, InputIo, Lost, Report } from '../../src/plugin.ts'
 import { createFakeKafka, type FakeKafka } from './_fake-driver.ts'
 
 interface Seen {
@@ -12,13 +12,22 @@ interface Seen {
 
 /** The input on a fake cluster and a fake gateway that notes what it is given. */
 export const rig = (
-  options: { fake?: FakeKafka; settings?: object; emit?: (text: string) => void | Promise<void> } = {},
+  options: {
+    fake?: FakeKafka
+    settings?: object
+    emit?: (text: string) => void | Promise<void>
+    /** What an earlier run left. */
+    state?: Map<string, unknown>
+  } = {},
 ) => {
   const fake = options.fake ?? createFakeKafka({ alerts: 1 })
   const input = createKafkaInput(fake.driver)
   const stop = new AbortController()
   const seen: Seen[] = []
   const counts: string[] = []
+  const lost: Lost[] = []
+  const lags = new Map<string, number>()
+  const state = options.state ?? new Map<string, unknown>()
   const logs: { level: string; message: string; fields: Record<string, unknown> }[] = []
   const log =
     (level: string) =>
@@ -35,8 +44,14 @@ export const rig = (
     emit,
     signal: stop.signal,
     log: { debug: log('debug'), info: log('info'), warn: log('warn'), error: log('error') },
-    count: (what: string, reason: string) => void counts.push(`${what}:${reason}`),
-  } as unknown as InputIo
+    state: { get: async (key) => state.get(key), set: async (key, value) => void state.set(key, value) },
+    call: (_span, work) => work({ headers: {}, set: () => {} }),
+    measure: (_what, value, { topic, partition }) => void lags.set(`${topic}/${partition}`, value),
+    count(what, reason, letter) {
+      counts.push(`${what}:${reason}`)
+      if (letter) lost.push(letter)
+    },
+  } satisfies Partial<InputIo> as unknown as InputIo
   const settings = input.config.parse({
     brokers: ['broker:9092'],
     topics: ['alerts'],
@@ -51,7 +66,7 @@ export const rig = (
     stop.abort()
     await running.catch(() => {})
   })
-  return { fake, seen, counts, logs, running, stop, texts: () => seen.map(({ text }) => text) }
+  return { fake, seen, counts, lost, lags, state, logs, running, stop, texts: () => seen.map(({ text }) => text) }
 }
 
 const open: (() => Promise<void>)[] = []

@@ -40,6 +40,31 @@ describe('the offset tracker', () => {
     expect(tracker.size).toBe(0)
   })
 
+  it('tells how far everything has settled, committed or not', () => {
+    const tracker = createOffsetTracker()
+    expect(tracker.reached).toBeUndefined()
+    const [first, second] = [tracker.take(7), tracker.take(9)]
+    expect(tracker.reached).toBe(7)
+    first()
+    expect(tracker.reached).toBe(9)
+    second()
+    tracker.forget(10)
+    expect([tracker.reached, tracker.position]).toEqual([10, undefined])
+    tracker.take(10)
+    expect(tracker.reached).toBe(10)
+  })
+
+  it('finds the first pending record behind many that have settled, and after any were forgotten', () => {
+    const tracker = createOffsetTracker()
+    const settles = Array.from({ length: 5_000 }, (_, offset) => tracker.take(offset))
+    for (const settle of settles.slice(0, 3_000)) settle()
+    expect(tracker.position).toBe(3_000)
+    tracker.forget(3_500)
+    expect([tracker.reached, tracker.pending]).toEqual([3_500, 1_500])
+    for (const settle of settles) settle()
+    expect([tracker.reached, tracker.pending]).toEqual([5_000, 0])
+  })
+
   it('knows a record until it is committed, settled or not', () => {
     const tracker = createOffsetTracker()
     tracker.take(1)()

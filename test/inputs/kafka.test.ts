@@ -1,6 +1,7 @@
 import { afterEach, describe, expect, it } from 'vitest'
 import { createKafkaInput, kafka } from '../../inputs/kafka.ts'
 import { YarakError, type z } from '../../src/plugin.ts'
+import { checkSettings } from '../../src/settings.ts'
 import { inputCases } from '../../src/testing.ts'
 import { createFakeKafka } from './_fake-driver.ts'
 import { aWhile, rig, soon, stopAll } from './_kafka-rig.ts'
@@ -73,6 +74,8 @@ describe('what the kafka input hands over', () => {
     [{ tls: { certFile: 'c.pem', keyFile: 'k.pem' } }, 'mtls'],
     [{ tls: {} }, undefined],
     [{}, undefined],
+    [{ trust: true }, 'trust'],
+    [{ trust: true, sasl: { mechanism: 'plain', username: 'u', password: 'p' } }, 'sasl'],
   ])('says how we proved who we are: %j', async (settings, authenticated) => {
     const { fake, seen } = rig({ settings })
     fake.append('alerts', '{}')
@@ -218,6 +221,9 @@ describe('settings', () => {
       groupId: 'yarak',
       from: 'latest',
       sessionTimeout: 30_000,
+      topicsInterval: 60_000,
+      unwrap: 'auto',
+      trust: false,
       maxInFlight: 1_000,
       commitInterval: 1_000,
       drain: 5_000,
@@ -231,11 +237,23 @@ describe('settings', () => {
   })
 
   it.each([
+    [{ topics: ['alerts', '/^falco-.*/'] }, { topics: ['alerts', '/^falco-.*/'] }],
+    [{ from: '2026-01-31T12:00:00Z' }, { from: Date.parse('2026-01-31T12:00:00Z') }],
+    [{ from: '2026-01-31T12:00:00+02:00' }, { from: Date.parse('2026-01-31T10:00:00Z') }],
+    [{ deadLetterTopic: 'poison' }, { deadLetterTopic: 'poison' }],
+  ])('takes %j', (settings, found) => expect(check(settings).data).toMatchObject(found))
+
+  it.each([
     { brokers: [] },
     { brokers: ['broker'] },
     { brokers: ['http://broker:9092'] },
     { topics: [] },
     { topics: ['no/slash'] },
+    { topics: ['/(/'] },
+    { topics: ['//'] },
+    { topics: ['alerts'], deadLetterTopic: 'alerts' },
+    { unwrap: 'msg' },
+    { from: '2026-01-31' },
     { maxInFlight: 0 },
     { from: 'beginning' },
     { sasl: { mechanism: 'gssapi', username: 'u', password: 'p' } },
@@ -243,6 +261,22 @@ describe('settings', () => {
     { tls: { ca: 'x' } },
     { group: 'x' },
   ])('refuses %j', (settings) => expect(check(settings).success).toBe(false))
+
+  it.each([
+    [
+      { sasl: { mechanism: 'gssapi' } },
+      'sasl.mechanism: must be plain, scram-sha-256, scram-sha-512, oauthbearer or aws-msk-iam',
+    ],
+    [{ sasl: { mechanism: 'plain', username: 'u' } }, 'sasl.password is required'],
+    [
+      { sasl: { mechanism: 'oauthbearer' } },
+      'sasl: needs either tokenUrl with clientId and clientSecret, or tokenFile',
+    ],
+    [{ from: 'yesterday' }, 'from: must be earliest or latest, or a time such as 2026-01-31T12:00:00Z'],
+  ])('says what is wrong with %j', (settings, words) => {
+    const all = { brokers: ['broker:9092'], topics: ['alerts'], ...settings }
+    expect(checkSettings(kafka.config, all).map(({ message }) => message)).toEqual([words])
+  })
 
   it('passes the connection to the driver, and the group to its consumer', async () => {
     const sasl = { mechanism: 'scram-sha-512', username: 'u', password: 'p' }

@@ -44,7 +44,7 @@ describe('what the kafka output writes', () => {
     const { send, records } = await rig()
     const notice = aNotice({ report: aReport() })
     await send(notice)
-    const value = JSON.parse(records()[0]?.value ?? '') as { rule: string; response: { id: string } }
+    const value = JSON.parse(String(records()[0]?.value)) as { rule: string; response: { id: string } }
     expect(value.rule).toBe(notice.event.rule)
     expect(value.response.id).toBe(aReport().id)
   })
@@ -119,7 +119,7 @@ describe('a batch', () => {
     const { send, fake } = await rig()
     await send(big(200, 'a'), big(200, 'b'), big(200, 'c'), big(900, 'd'), big(1, 'e'))
     const rules = fake.sent.map(({ records }) =>
-      records.map(({ value }) => (JSON.parse(value) as { rule: string }).rule),
+      records.map(({ value }) => (JSON.parse(String(value)) as { rule: string }).rule),
     )
     expect(rules).toEqual([['a', 'b'], ['c'], ['d'], ['e']])
   })
@@ -127,7 +127,7 @@ describe('a batch', () => {
   it('fails for the one record that is too large, and for good; the others are delivered', async () => {
     const { send, fake, records } = await rig()
     fake.onSend = (some) => {
-      if (some.some(({ value }) => value.includes('"poison"'))) throw tooLarge()
+      if (some.some(({ value }) => String(value).includes('"poison"'))) throw tooLarge()
     }
     const notices = ['a', 'poison', 'b', 'c'].map((rule) => aNotice({ event: anEvent({ rule }) }))
     await expect(send(...notices)).rejects.toMatchObject({
@@ -135,7 +135,7 @@ describe('a batch', () => {
       reason: 'too-large',
       failed: [{ index: 1, permanent: true, reason: 'too-large' }],
     })
-    expect(records().map(({ value }) => (JSON.parse(value) as { rule: string }).rule)).toEqual(['a', 'b', 'c'])
+    expect(records().map(({ value }) => (JSON.parse(String(value)) as { rule: string }).rule)).toEqual(['a', 'b', 'c'])
   })
 
   it('names all that may be tried again when the brokers go away in the middle, and keeps their order', async () => {

@@ -33,6 +33,8 @@ export class Library {
   readonly consumerConfigs: kafkajs.ConsumerConfig[] = []
   readonly producerConfigs: kafkajs.ProducerConfig[] = []
   readonly calls: unknown[][] = []
+  /** Names of the topics that there are. */
+  topics: string[] = ['alerts']
   readonly events = new EventEmitter()
   /** The group's offsets as the brokers have them; absent: nothing committed. */
   committed: Record<number, string> = {}
@@ -59,6 +61,7 @@ export class Library {
     disconnect: async () => this.#call('disconnect'),
     pause: (at: unknown) => this.#call('pause', at),
     resume: (at: unknown) => this.#call('resume', at),
+    seek: (at: unknown) => this.#call('seek', at),
     commitOffsets: async (offsets: unknown) => this.#call('anchor', offsets),
     run: async (config: kafkajs.ConsumerRunConfig) => {
       this.run = config
@@ -77,10 +80,18 @@ export class Library {
       }))
       return topics.map((topic) => ({ topic, partitions }))
     },
+    listTopics: async () => this.topics,
+    fetchTopicOffsetsByTimestamp: async (_topic: string, time: number) => {
+      this.#call('times', time)
+      return Object.entries(this.ends).map(([partition, high]) => ({
+        partition: Number(partition),
+        offset: String(Number(high) - 30),
+      }))
+    },
     fetchTopicOffsets: async () => {
       this.#call('ends')
       await this.gate
-      return Object.entries(this.ends).map(([partition, high]) => ({ partition: Number(partition), high }))
+      return Object.entries(this.ends).map(([partition, high]) => ({ partition: Number(partition), offset: high }))
     },
   })
 
@@ -115,7 +126,13 @@ export class Library {
   /** Hands over a batch as kafkajs does. */
   async batch(messages: readonly Message[], partition = 0): Promise<void> {
     await this.run?.eachBatch?.({
-      batch: { topic: 'alerts', partition, messages, offsetLag: () => '7' },
+      batch: {
+        topic: 'alerts',
+        partition,
+        messages,
+        offsetLag: () => '7',
+        firstOffset: () => messages[0]?.offset ?? null,
+      },
       resolveOffset: (offset: string) => void this.resolved.push(offset),
       heartbeat: async () => {
         this.heartbeats++
@@ -142,7 +159,7 @@ export const consuming = async (
   settings: object = {},
 ) => {
   const io = testIo()
-  const consumer = createKafkajsDriver(library.load)(connection(settings), io.log).consumer(consumerOptions(options))
+  const consumer = createKafkajsDriver(library.load)(connection(settings), io).consumer(consumerOptions(options))
   const running = consumer.run()
   running.catch(() => {})
   closers.push(() => consumer.close())

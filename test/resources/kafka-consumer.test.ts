@@ -1,5 +1,6 @@
 import { afterEach, describe, expect, it, vi } from 'vitest'
 import type { KafkaBatch, TopicPartition } from '../../src/resources/kafka.ts'
+import { standIns } from '../../src/resources/_kafka-batch.ts'
 import { closeAll, consuming, Library, message } from './_kafka-library.ts'
 
 afterEach(closeAll)
@@ -38,6 +39,14 @@ describe('a consumer', () => {
       { offset: 5, key: Buffer.from('k'), value: Buffer.from('{}'), headers: { one: '1', two: 'text', many: 'first' } },
       { offset: 9, key: null, value: null, headers: {} },
     ])
+  })
+
+  it('says which records stand for what cannot be read', async () => {
+    const batches: KafkaBatch[] = []
+    const { library } = await consuming({ onBatch: async (batch) => batches.push(batch) })
+    const standIn = standIns(Buffer.from('packed'), { count: 1, lastOffsetDelta: 0 }, 'gzip: broken')
+    await library.batch([message(5, { value: standIn }), message(6)])
+    expect(batches[0]?.records.map(({ unreadable }) => unreadable)).toEqual(['gzip: broken', undefined])
   })
 
   it.each([
@@ -153,6 +162,11 @@ describe('a consumer', () => {
 
 describe('the start of a new group at the latest offset', () => {
   const anchored = (library: Library) => library.named('anchor')
+  const taken = () => {
+    const offsets: number[] = []
+    const onBatch = async ({ records }: KafkaBatch) => offsets.push(...records.map(({ offset }) => offset))
+    return { offsets, onBatch }
+  }
 
   it('is committed, so that it holds over a restart', async () => {
     const library = new Library()
@@ -163,29 +177,71 @@ describe('the start of a new group at the latest offset', () => {
       { topic: 'alerts', partition: 0, offset: '40' },
       { topic: 'alerts', partition: 1, offset: '41' },
     ])
-    expect(library.named('admin gone')).toHaveLength(1)
+    expect(library.named('admin gone')).toHaveLength(2)
+  })
+
+  it('is where the topic ended before the group was joined', async () => {
+    const library = new Library()
+    const { offsets, onBatch } = taken()
+    await consuming({ from: 'latest', onBatch }, library)
+    library.ends = { 0: '90' }
+    await library.batch([message(0), message(1)])
+    expect(offsets).toEqual([])
+    expect(library.named('seek')).toEqual([{ topic: 'alerts', partition: 0, offset: '40' }])
+    await library.batch([message(40), message(41)])
+    await library.batch([message(7)])
+    expect(offsets).toEqual([40, 41, 7])
+  })
+
+  it('is where a time was, when one is given', async () => {
+    const library = new Library()
+    await consuming({ from: 1_700_000_000_000 }, library)
+    await vi.waitFor(() => expect(anchored(library)).toEqual([[{ topic: 'alerts', partition: 0, offset: '10' }]]))
+    expect(library.named('times')).toEqual([1_700_000_000_000])
+    await library.batch([message(3)])
+    expect(library.named('seek')).toEqual([{ topic: 'alerts', partition: 0, offset: '10' }])
+  })
+
+  it('is the beginning for a topic that was not there before, and for a partition that is added', async () => {
+    const library = new Library()
+    const { offsets, onBatch } = taken()
+    await consuming({ from: 'latest', fresh: new Set(['alerts']), onBatch }, library)
+    await vi.waitFor(() => expect(anchored(library)).toEqual([[{ topic: 'alerts', partition: 0, offset: '0' }]]))
+    library.assignment = { alerts: [0, 7] }
+    library.ends = { 0: '40', 7: '3' }
+    library.join()
+    await vi.waitFor(() => expect(anchored(library)[1]).toEqual([{ topic: 'alerts', partition: 7, offset: '0' }]))
+    await library.batch([message(0)])
+    await library.batch([message(2)], 7)
+    expect(offsets).toEqual([0, 2])
+    expect(library.named('seek')).toEqual([])
   })
 
   it('is left alone where something is committed, or where it is not ours', async () => {
     const library = new Library()
+    const { offsets, onBatch } = taken()
     library.committed = { 0: '12' }
-    await consuming({ from: 'latest' }, library)
-    await vi.waitFor(() => expect(library.named('admin gone')).toHaveLength(1))
+    await consuming({ from: 'latest', onBatch }, library)
+    await library.batch([message(12)])
     expect(anchored(library)).toEqual([])
     library.join()
+    await library.batch([message(13)])
     expect(library.named('offsets')).toHaveLength(1)
+    expect(offsets).toEqual([12, 13])
   })
 
-  it('gives way to records that have come meanwhile', async () => {
+  it('is waited for: no record is taken before it is known', async () => {
     const library = new Library()
-    const { promise, resolve } = Promise.withResolvers<void>()
-    library.gate = promise
-    await consuming({ from: 'latest' }, library)
-    await vi.waitFor(() => expect(library.named('ends')).toHaveLength(1))
-    await library.batch([message(39)])
-    resolve()
-    await vi.waitFor(() => expect(library.named('admin gone')).toHaveLength(1))
-    expect(anchored(library)).toEqual([])
+    library.failing.offsets = new Error('no coordinator')
+    const { offsets, onBatch } = taken()
+    const { io } = await consuming({ from: 'latest', onBatch }, library)
+    await vi.waitFor(() => expect(io.lines.some(({ message }) => message.includes('not committed yet'))).toBe(true))
+    await expect(library.batch([message(0)])).rejects.toThrow('no coordinator')
+    library.failing = {}
+    await library.batch([message(0)])
+    expect(offsets).toEqual([])
+    expect(library.named('seek')).toHaveLength(1)
+    expect(anchored(library)).toHaveLength(1)
   })
 
   it('is tried again at the next join when the brokers refuse', async () => {

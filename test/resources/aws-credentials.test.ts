@@ -1,0 +1,138 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import { createAwsCredentials } from '../../src/resources/_aws-credentials.ts'
+import { testIo } from '../../src/testing.ts'
+
+const IN_AN_HOUR = '2026-01-31T13:00:00Z'
+
+let dir = ''
+beforeEach(() => {
+  dir = mkdtempSync(join(tmpdir(), 'yarak-aws-'))
+  vi.useFakeTimers({ toFake: ['Date'], now: new Date('2026-01-31T12:00:00Z') })
+})
+afterEach(() => {
+  vi.useRealTimers()
+  rmSync(dir, { recursive: true })
+})
+
+const file = (text: string): string => {
+  const path = join(dir, 'token')
+  writeFileSync(path, text)
+  return path
+}
+
+const STS = `<AssumeRoleWithWebIdentityResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/">
+  <AssumeRoleWithWebIdentityResult>
+    <Credentials>
+      <AccessKeyId>ASIA1</AccessKeyId>
+      <SecretAccessKey>s3cr3t/+</SecretAccessKey>
+      <SessionToken>session==</SessionToken>
+      <Expiration>${IN_AN_HOUR}</Expiration>
+    </Credentials>
+  </AssumeRoleWithWebIdentityResult>
+</AssumeRoleWithWebIdentityResponse>`
+
+const CREDENTIALS = {
+  accessKeyId: 'ASIA1',
+  secretAccessKey: 's3cr3t/+',
+  sessionToken: 'session==',
+  expiresAt: Date.parse(IN_AN_HOUR),
+}
+
+const AGENT = JSON.stringify({
+  AccessKeyId: 'ASIA1',
+  SecretAccessKey: 's3cr3t/+',
+  Token: 'session==',
+  Expiration: IN_AN_HOUR,
+})
+
+describe('AWS credentials', () => {
+  it('come from the environment first, and then ask nobody', async () => {
+    const env = { AWS_ACCESS_KEY_ID: 'AKIA1', AWS_SECRET_ACCESS_KEY: 'x', AWS_ROLE_ARN: 'r' }
+    const io = testIo({ env })
+    expect(await createAwsCredentials(io, 'eu-central-1')()).toEqual({ accessKeyId: 'AKIA1', secretAccessKey: 'x' })
+    const withSession = testIo({ env: { ...env, AWS_SESSION_TOKEN: 't' } })
+    expect(await createAwsCredentials(withSession, 'eu-central-1')()).toMatchObject({ sessionToken: 't' })
+    expect(io.requests).toEqual([])
+  })
+
+  it.each([
+    ['eu-central-1', 'https://sts.eu-central-1.amazonaws.com/'],
+    ['cn-north-1', 'https://sts.cn-north-1.amazonaws.com.cn/'],
+  ])('come from the role of a web identity in %s', async (region, url) => {
+    const env = { AWS_ROLE_ARN: 'arn:aws:iam::1:role/yarak', AWS_WEB_IDENTITY_TOKEN_FILE: file('jwt.of.pod\n') }
+    const io = testIo({ env, answer: { body: STS } })
+    expect(await createAwsCredentials(io, region)()).toEqual(CREDENTIALS)
+    expect(io.requests).toMatchObject([{ method: 'POST', url }])
+    expect(Object.fromEntries(new URLSearchParams(String(io.requests[0]?.body)))).toEqual({
+      Action: 'AssumeRoleWithWebIdentity',
+      Version: '2011-06-15',
+      RoleArn: 'arn:aws:iam::1:role/yarak',
+      RoleSessionName: 'yarak',
+      WebIdentityToken: 'jwt.of.pod',
+    })
+  })
+
+  it('come from another STS when the environment names one', async () => {
+    const env = { AWS_ROLE_ARN: 'r', AWS_WEB_IDENTITY_TOKEN_FILE: file('t'), AWS_ENDPOINT_URL_STS: 'http://sts.local/' }
+    const io = testIo({ env, answer: { body: STS } })
+    await createAwsCredentials(io, 'eu-central-1')()
+    expect(io.requests[0]?.url).toBe('http://sts.local/')
+  })
+
+  it('come from the agent of EKS Pod Identity, with the token of its file', async () => {
+    const env = {
+      AWS_CONTAINER_CREDENTIALS_FULL_URI: 'http://169.254.170.23/v1/credentials',
+      AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE: file('pod-token\n'),
+    }
+    const io = testIo({ env, answer: { body: AGENT } })
+    expect(await createAwsCredentials(io, 'eu-central-1')()).toEqual(CREDENTIALS)
+    expect(io.requests[0]).toMatchObject({ method: 'GET', url: 'http://169.254.170.23/v1/credentials' })
+    expect(io.requests[0]?.headers).toMatchObject({ authorization: 'pod-token' })
+  })
+
+  it('come from the agent of ECS', async () => {
+    const env = { AWS_CONTAINER_CREDENTIALS_RELATIVE_URI: '/v2/credentials/7' }
+    const io = testIo({ env, answer: { body: AGENT } })
+    expect(await createAwsCredentials(io, 'eu-central-1')()).toEqual(CREDENTIALS)
+    expect(io.requests[0]?.url).toBe('http://169.254.170.2/v2/credentials/7')
+  })
+
+  it('are asked for once, and again five minutes before they end', async () => {
+    const env = { AWS_CONTAINER_CREDENTIALS_FULL_URI: 'http://169.254.170.23/v1/credentials' }
+    const io = testIo({ env, answer: { body: AGENT } })
+    const credentials = createAwsCredentials(io, 'eu-central-1')
+    await Promise.all([credentials(), credentials()])
+    vi.setSystemTime('2026-01-31T12:54:59Z')
+    await credentials()
+    expect(io.requests).toHaveLength(1)
+    vi.setSystemTime('2026-01-31T12:55:00Z')
+    await credentials()
+    expect(io.requests).toHaveLength(2)
+  })
+
+  it('say what is missing', async () => {
+    const credentials = createAwsCredentials(testIo(), 'eu-central-1')
+    await expect(credentials()).rejects.toMatchObject({ code: 'config' })
+    await expect(credentials()).rejects.toThrow('no AWS credentials')
+  })
+
+  it.each(['', 'not JSON', '{}', '{"AccessKeyId":"a","SecretAccessKey":"b"}'])(
+    'are refused when the answer is %j, and asked for again',
+    async (body) => {
+      const env = { AWS_CONTAINER_CREDENTIALS_FULL_URI: 'http://169.254.170.23/v1/credentials' }
+      const io = testIo({ env, answer: { body } })
+      const credentials = createAwsCredentials(io, 'eu-central-1')
+      await expect(credentials()).rejects.toThrow('the answer holds none')
+      await expect(credentials()).rejects.toMatchObject({ code: 'unavailable' })
+      expect(io.requests).toHaveLength(2)
+    },
+  )
+
+  it('name a token file that is not there', async () => {
+    const env = { AWS_ROLE_ARN: 'r', AWS_WEB_IDENTITY_TOKEN_FILE: join(dir, 'absent') }
+    await expect(createAwsCredentials(testIo({ env }), 'eu-central-1')()).rejects.toThrow('absent')
+  })
+})
