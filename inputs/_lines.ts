@@ -4,6 +4,8 @@
 export interface Line {
   /** Without `\n` or `\r\n`; undefined when the line was over the limit and has been dropped. */
   readonly bytes: Buffer | undefined
+  /** How a line over the limit began. */
+  readonly head?: Buffer | undefined
   /** Offset of its first byte. */
   readonly start: number
   /** Offset of the byte after its line end. */
@@ -18,6 +20,9 @@ export interface LineSplitter {
   /** Offset of the first byte that no line given so far holds. */
   readonly start: number
 }
+
+/** Bytes of a line over the limit that are kept, to be looked at. */
+export const KEPT = 4096
 
 const NEWLINE = 10
 const RETURN = 13
@@ -34,19 +39,23 @@ export const createLineSplitter = (maxLine: number, offset = 0): LineSplitter =>
   let size = 0
 
   const hold = (part: Buffer): void => {
+    const wasOver = size > maxLine + 1
     size += part.length
-    if (size > maxLine + 1) held = []
-    else if (part.length > 0) held.push(part)
+    if (part.length === 0 || wasOver) return
+    held.push(part)
+    if (size > maxLine + 1) held = [headOf(held)]
   }
 
-  const take = (lineEnd: number): Line => {
-    const whole = size > maxLine + 1 ? undefined : trimReturn(held.length === 1 ? held[0]! : Buffer.concat(held))
-    const end = start + size + lineEnd
-    const line = { bytes: whole && whole.length <= maxLine ? whole : undefined, start, end }
-    start = end
-    held = []
+  /** What is held, or the only part of a line that is whole in its chunk. */
+  const take = (lineEnd: number, only?: Buffer): Line => {
+    const length = only ? only.length : size
+    const whole = trimReturn(only ?? (held.length === 1 ? held[0]! : Buffer.concat(held)))
+    const fits = length <= maxLine + 1 && whole.length <= maxLine
+    const from = start
+    start += length + lineEnd
+    if (size > 0) held = []
     size = 0
-    return line
+    return { bytes: fits ? whole : undefined, head: fits ? undefined : headOf([whole]), start: from, end: start }
   }
 
   return {
@@ -54,8 +63,9 @@ export const createLineSplitter = (maxLine: number, offset = 0): LineSplitter =>
       const lines: Line[] = []
       let from = 0
       for (let at = chunk.indexOf(NEWLINE); at >= 0; at = chunk.indexOf(NEWLINE, from)) {
-        hold(chunk.subarray(from, at))
-        lines.push(take(1))
+        const part = chunk.subarray(from, at)
+        if (size > 0) hold(part)
+        lines.push(size > 0 ? take(1) : take(1, part))
         from = at + 1
       }
       hold(chunk.subarray(from))
@@ -68,7 +78,22 @@ export const createLineSplitter = (maxLine: number, offset = 0): LineSplitter =>
   }
 }
 
-const trimReturn = (bytes: Buffer): Buffer => (bytes.at(-1) === RETURN ? bytes.subarray(0, -1) : bytes)
+/** A copy of the first bytes: what they are cut from can go. */
+const headOf = (parts: readonly Buffer[]): Buffer =>
+  Buffer.concat(
+    parts,
+    Math.min(
+      KEPT,
+      parts.reduce((sum, { length }) => sum + length, 0),
+    ),
+  )
+
+const trimReturn = (bytes: Buffer): Buffer => (bytes[bytes.length - 1] === RETURN ? bytes.subarray(0, -1) : bytes)
 
 /** True for a line that holds nothing but white space. */
-export const isBlank = (bytes: Buffer): boolean => bytes.every((byte) => byte === 32 || (byte >= 9 && byte <= 13))
+export const isBlank = (bytes: Buffer): boolean => {
+  for (let at = 0; at < bytes.length; at++) if (!isSpace(bytes[at] ?? 0)) return false
+  return true
+}
+
+const isSpace = (byte: number): boolean => byte === 32 || (byte >= 9 && byte <= RETURN)

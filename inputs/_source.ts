@@ -56,7 +56,10 @@ export const markOf = ({ dev, ino, restarts, real, head, mtime }: Source, offset
 })
 
 /** The source that a mark speaks of, now found in an open file. */
-export const sourceOf = ({ dev, ino, restarts, real }: Mark, { head, stat }: Opened): Source => ({
+export const sourceOf = (
+  { dev, ino, restarts, real }: Pick<Mark, 'dev' | 'ino' | 'restarts' | 'real'>,
+  { head, stat }: Opened,
+): Source => ({
   dev,
   ino,
   restarts,
@@ -119,10 +122,11 @@ export const startsWith = (bytes: Buffer, start: Buffer): boolean =>
   bytes.length >= start.length && bytes.subarray(0, start.length).equals(start)
 
 /** True when the file still holds what it held up to the mark, as far as its first bytes can tell. */
-export const holds = ({ stat, head }: Opened, mark: Mark): boolean =>
-  stat.size >= mark.offset &&
-  head.length >= mark.head.length &&
-  sha256(head.subarray(0, mark.head.length)) === mark.head.sha256
+export const holds = (opened: Opened, mark: Mark): boolean => opened.stat.size >= mark.offset && beginsAs(opened, mark)
+
+/** True when the file has the first bytes of the one that the mark speaks of. */
+export const beginsAs = ({ head }: Opened, mark: Mark): boolean =>
+  head.length >= mark.head.length && sha256(head.subarray(0, mark.head.length)) === mark.head.sha256
 
 /** Where the line begins that the last byte of the file belongs to; the end itself when nothing is unfinished. */
 export const lastLineStart = async ({ handle, stat }: Opened, limit: number): Promise<number> => {

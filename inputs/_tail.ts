@@ -9,11 +9,12 @@
 import type { BigIntStats } from 'node:fs'
 import { realpath, stat } from 'node:fs/promises'
 import { YarakError, messageOf } from '../src/plugin.ts'
+import { createClaims, type Claims } from './_claims.ts'
 import { createLineSplitter, type LineSplitter } from './_lines.ts'
+import type { Begin, LineReader, Polled, TailItem } from './_reader.ts'
 import { findCopy, findSame, missedAfter } from './_rotated.ts'
 import {
   HEAD,
-  holds,
   lastLineStart,
   markOf,
   notAFile,
@@ -32,48 +33,23 @@ export interface TailOptions {
   readonly mark?: Mark | undefined
   /** Without a mark: where to begin in a file that is there at the first look. One that comes later is read whole. */
   readonly from: 'beginning' | 'end'
+  /**
+   * Without a mark: the rotated files beside it are read first, as all of them came while nobody looked. Those that
+   * `claims` knows are not read again. Default false.
+   */
+  readonly history?: boolean
   /** Stop at the end of the file, and take a last line without a newline. Default false. */
   readonly once?: boolean
   /** Bytes of a line. Default 1 MiB. */
   readonly maxLine?: number
-  /** Bytes of one read. Default 256 KiB. */
+  /** Bytes of one read. Default 1 MiB. */
   readonly chunk?: number
   /** Milliseconds without growth after which a rotated file is left for a new one that has content. Default 500. */
   readonly grace?: number
   /** Milliseconds, never going back. Default `performance.now`. */
   readonly now?: () => number
-}
-
-/** Why reading began at a place. */
-export type Begin = 'first' | 'resumed' | 'rotated' | 'emptied'
-
-/** What a poll found, in order. What has a source has a place: `markOf(source, end)` is the mark after it. */
-export type TailItem =
-  | {
-      readonly kind: 'line'
-      readonly source: Source
-      readonly start: number
-      readonly end: number
-      readonly bytes: Buffer
-    }
-  | {
-      readonly kind: 'skipped'
-      readonly reason: 'too_large' | 'truncated'
-      readonly source: Source
-      readonly start: number
-      readonly end: number
-    }
-  | { readonly kind: 'opened'; readonly why: Begin; readonly source: Source; readonly end: number }
-  /** Something is wrong with the path: said once until it changes, or has passed with `recovered`. */
-  | { readonly kind: 'trouble'; readonly code: string; readonly message: string }
-  | { readonly kind: 'recovered' }
-  /** The file of the mark is nowhere: what it still held is lost. */
-  | { readonly kind: 'lost'; readonly mark: Mark }
-
-export interface Polled {
-  readonly items: TailItem[]
-  /** `more`: call again at once; `idle`: nothing new now; `end`: nothing more will come (`once`). */
-  readonly state: 'more' | 'idle' | 'end'
+  /** Who reads what, when there are others. */
+  readonly claims?: Claims
 }
 
 /** A file in the row of those to be read. */
@@ -97,9 +73,6 @@ const DELETED = 60_000
 /** Looks for the file of a mark before it is given up: one may fall between two renames. */
 const SEARCHES = 3
 
-/** Files left behind that are remembered, should they come back. */
-const REMEMBERED = 16
-
 const isAbsent = (error: unknown): boolean => ['ENOENT', 'ENOTDIR'].includes(codeOf(error))
 const codeOf = (error: unknown): string =>
   error instanceof YarakError ? error.reason : ((error as NodeJS.ErrnoException).code ?? 'error')
@@ -113,7 +86,7 @@ const isSame = (a: BigIntStats, b: BigIntStats): boolean => a.ino === b.ino && a
  * const tail = new Tail({ path: '/var/log/falco/events.log', from: 'end' })
  * const { items, state } = await tail.poll()
  */
-export class Tail {
+export class Tail implements LineReader {
   readonly #options: Required<Omit<TailOptions, 'mark'>>
   #mark: Mark | undefined
   #from: 'beginning' | 'end'
@@ -121,19 +94,23 @@ export class Tail {
   #items: TailItem[] = []
   #trouble: string | undefined
   #searches = 0
-  #left: Mark[] = []
   #started = false
+  #finishing: boolean
+  #bytes = 0
   #ended = false
 
   constructor({ mark, ...options }: TailOptions) {
     this.#options = {
       once: false,
+      history: false,
       maxLine: 1024 ** 2,
-      chunk: 256 * 1024,
+      chunk: 1024 ** 2,
       grace: 500,
       now: () => performance.now(),
+      claims: createClaims(),
       ...options,
     }
+    this.#finishing = this.#options.once
     this.#mark = mark
     this.#from = options.from
   }
@@ -142,7 +119,7 @@ export class Tail {
   async poll(): Promise<Polled> {
     let more = false
     if (!this.#ended) {
-      const looked = await this.#attempt(() => this.#look())
+      const looked = this.#isVanished || (await this.#attempt(() => this.#look()))
       const read = await this.#attempt(async () => void (more = await this.#advance()))
       if (!read) await this.#giveUp()
       else if (looked) this.#recovered()
@@ -152,9 +129,29 @@ export class Tail {
     return { items, state: this.#ended ? 'end' : more ? 'more' : 'idle' }
   }
 
+  finish(): void {
+    this.#finishing = true
+    this.#ended ||= this.#row.length === 0
+  }
+
+  /** There is nothing more to look for under the path. */
+  get #isVanished(): boolean {
+    return this.#finishing && !this.#options.once
+  }
+
+  get read(): number {
+    return this.#bytes
+  }
+
   async close(): Promise<void> {
     this.#ended = true
-    await Promise.all(this.#row.splice(0).map((one) => one.opened.handle.close()))
+    await this.#closeAll()
+  }
+
+  async #closeAll(): Promise<void> {
+    const row = this.#row.splice(0)
+    for (const { opened } of row) this.#options.claims.leave(opened.stat, this)
+    await Promise.all(row.map(({ opened }) => opened.handle.close().catch(() => {})))
   }
 
   /** Puts what the path now leads to at the end of the row. */
@@ -162,10 +159,16 @@ export class Tail {
     const status = await this.#status()
     const last = this.#row.at(-1)
     if (status && last && isSame(status, last.opened.stat)) return
+    if (status && !this.#mark && !this.#options.claims.isFree(status, this)) return this.#leaveToOther()
     const opened = status && (await openAt(this.#options.path))
     if (this.#mark && !last) await this.#resume(this.#mark, opened)
     else if (opened) await this.#append(opened, last)
     if (!opened && this.#row.length === 0) throw absent(this.#options.path)
+  }
+
+  /** The file has another name, by which it is read. */
+  #leaveToOther(): void {
+    if (this.#finishing && this.#row.length === 0) this.#ended = true
   }
 
   async #status(): Promise<BigIntStats | undefined> {
@@ -180,10 +183,11 @@ export class Tail {
   }
 
   async #append(opened: Opened, last: Reading | undefined): Promise<void> {
+    const isNew = !last && !this.#started
+    if (isNew && this.#options.history) return this.#follow(opened, 0n, nowhere(opened))
     if (!last) {
       const start = this.#from === 'end' ? await lastLineStart(opened, this.#options.maxLine) : 0
-      this.#row.push(await this.#begin(opened, start, this.#started ? 'rotated' : 'first'))
-      return
+      return this.#enter(await this.#begin(opened, start, isNew ? 'first' : 'rotated'))
     }
     const { mtimeNs } = await last.opened.handle.stat({ bigint: true })
     await this.#follow(opened, mtimeNs, markOf(last.source, last.offset))
@@ -193,11 +197,18 @@ export class Tail {
   async #follow(opened: Opened, mtime: bigint, mark: Mark): Promise<void> {
     const known = new Set([opened.stat.ino, ...this.#row.map((one) => one.opened.stat.ino)])
     const missed = await missedAfter(this.#options.path, mark, mtime, known)
-    for (const one of [...missed, opened]) this.#row.push(await this.#after(mark, one))
+    for (const one of [...missed, opened]) await this.#enter(await this.#after(mark, one))
+  }
+
+  /** Adds a file to the row, unless somebody else reads it. */
+  async #enter(reading: Reading): Promise<void> {
+    if (this.#options.claims.take(reading.opened.stat, this)) this.#row.push(reading)
+    else await reading.opened.handle.close()
   }
 
   /** A file that came after the one of the mark: another one, or the same one emptied. */
   #after(mark: Mark, opened: Opened): Promise<Reading> {
+    if (mark.ino === NOWHERE) return this.#begin(opened, 0, 'first')
     if (String(opened.stat.ino) !== mark.ino) return this.#begin(opened, 0, 'rotated')
     if (mark.head.length === 0) return this.#begin(opened, 0, 'resumed', mark.restarts)
     return this.#begin(opened, 0, 'emptied', mark.restarts + 1)
@@ -212,6 +223,7 @@ export class Tail {
     if (found) {
       const isCurrent = opened !== undefined && isSame(found.stat, opened.stat)
       const live = isCurrent || String(found.stat.ino) === mark.ino
+      this.#options.claims.take(found.stat, this)
       this.#row.push(this.#reading(found, sourceOf(mark, found), mark.offset, live, 'resumed'))
       if (isCurrent) await opened.handle.close()
       else if (opened) await this.#follow(opened, found.stat.mtimeNs, mark)
@@ -231,7 +243,7 @@ export class Tail {
   /** A file that had been left goes on where it was left: it was renamed back, or written to very late. */
   async #begin(opened: Opened, offset: number, why: Begin, restarts = 0): Promise<Reading> {
     const { dev, ino, mtimeNs: mtime } = opened.stat
-    const left = this.#left.find((one) => one.ino === String(ino) && one.dev === String(dev) && holds(opened, one))
+    const left = this.#options.claims.leftAt(opened)
     if (left) return this.#reading(opened, sourceOf(left, opened), left.offset, true, 'resumed')
     const real = await realpath(opened.path).catch(() => opened.path)
     const head = offset > 0 ? opened.head : NOTHING
@@ -242,6 +254,7 @@ export class Tail {
   #reading(opened: Opened, source: Source, offset: number, live: boolean, why: Begin): Reading {
     this.#started = true
     this.#from = 'beginning'
+    this.#bytes += offset
     const splitter = createLineSplitter(this.#options.maxLine, offset)
     return { opened, source, splitter, offset, seen: -1n, quietSince: this.#options.now(), live, why }
   }
@@ -271,19 +284,15 @@ export class Tail {
     one.source.head = head
     one.source.mtime = status.mtimeNs
     one.offset += chunk.length
+    this.#bytes += chunk.length
     if (one.offset >= size) one.seen = status.mtimeNs
     if (chunk.length === 0) return false
     one.quietSince = this.#options.now()
-    for (const { bytes, start, end } of one.splitter.push(chunk)) this.#give(one.source, start, end, bytes)
+    const { source } = one
+    for (const { bytes, head: long, start, end } of one.splitter.push(chunk)) {
+      this.#items.push({ kind: 'line', source, bytes, head: long, start, end })
+    }
     return true
-  }
-
-  #give(source: Source, start: number, end: number, bytes: Buffer | undefined): void {
-    this.#items.push(
-      bytes
-        ? { kind: 'line', source, start, end, bytes }
-        : { kind: 'skipped', reason: 'too_large', source, start, end },
-    )
   }
 
   /** The file was emptied in place: what was not read yet is read from a copy, when there is one. */
@@ -295,14 +304,15 @@ export class Tail {
     one.source = { dev, ino, restarts: restarts + 1, real, head: NOTHING, mtime }
     one.splitter = createLineSplitter(this.#options.maxLine)
     Object.assign(one, { offset: 0, seen: -1n, why: 'emptied' })
+    if (copy) this.#options.claims.take(copy.stat, this)
     if (copy) this.#row.unshift(this.#reading(copy, source, start, false, 'resumed'))
-    else if (offset > start) this.#items.push({ kind: 'skipped', reason: 'truncated', source, start, end: offset })
+    else if (offset > start) this.#items.push({ kind: 'truncated', source, start, end: offset })
     return true
   }
 
   /** True when nothing more is to be expected of a file that has been read to its end. */
   async #isFinished(one: Reading): Promise<boolean> {
-    if (this.#options.once) return true
+    if (this.#finishing) return true
     const quiet = this.#options.now() - one.quietSince
     if (this.#row.length === 1) return quiet >= DELETED && (await one.opened.handle.stat()).nlink === 0
     return !one.live || (quiet >= this.#options.grace && (await hasContent(this.#row.slice(1))))
@@ -310,11 +320,11 @@ export class Tail {
 
   async #leave(one: Reading): Promise<void> {
     const rest = one.splitter.flush()
-    if (rest) this.#give(one.source, rest.start, rest.end, rest.bytes)
+    if (rest) this.#items.push({ kind: 'line', source: one.source, ...rest })
     this.#row.shift()
-    if (one.live) this.#left = [markOf(one.source, one.offset), ...this.#left.slice(0, REMEMBERED - 1)]
+    this.#options.claims.leave(one.opened.stat, this, one.live ? markOf(one.source, one.offset) : undefined)
     await one.opened.handle.close()
-    if (this.#options.once && this.#row.length === 0) this.#ended = true
+    this.#ended = this.#finishing && this.#row.length === 0
   }
 
   /** False when it failed, which is reported once. With `once` there is no later try. */
@@ -339,7 +349,8 @@ export class Tail {
     const first = this.#row[0]
     if (first) this.#mark = markOf(first.source, first.splitter.start)
     this.#searches = 0
-    await Promise.all(this.#row.splice(0).map((one) => one.opened.handle.close().catch(() => {})))
+    this.#ended = this.#isVanished
+    await this.#closeAll()
   }
 
   #recovered(): void {
@@ -349,6 +360,13 @@ export class Tail {
 }
 
 const NOTHING: Buffer = Buffer.alloc(0)
+
+/** No file has this inode. */
+const NOWHERE = ''
+
+/** A mark before everything that was ever under the path. */
+const nowhere = ({ path }: Opened): Mark =>
+  markOf({ dev: '', ino: NOWHERE, restarts: 0, real: path, head: NOTHING, mtime: 0n }, 0)
 
 const hasContent = async (row: readonly Reading[]): Promise<boolean> => {
   for (const { opened } of row) if ((await opened.handle.stat()).size > 0) return true

@@ -26,25 +26,17 @@ export const createStdinInput = (open: () => Readable): Declared<Input<typeof co
     run: (settings, io) => readLines(open(), settings, io),
   })
 
-const readLines = async (
-  stream: Readable,
-  { maxLine, maxInFlight, stopTimeout }: z.output<typeof config>,
-  io: InputIo,
-): Promise<void> => {
+const readLines = async (stream: Readable, settings: z.output<typeof config>, io: InputIo): Promise<void> => {
+  const { maxLine, stopTimeout } = settings
   const settled = createSettled<number>()
-  const sink = createSink(io, settled, maxInFlight)
+  const sink = createSink(io, settled, settings, (line) => `line ${line}`)
+  const options = { authenticated: 'stdin' }
   let number = 0
-
-  const take = async ({ bytes, start, end }: Line): Promise<boolean> => {
-    const where = `line ${++number}`
-    if (bytes) return sink({ bytes, place: number, where })
-    io.count('rejected', 'too_large')
-    io.log.warn('a line over the limit was skipped', { at: where, bytes: end - start })
-    return true
-  }
-
   try {
-    for await (const line of linesOf(stream, maxLine, io.signal)) if (!(await take(line))) break
+    for await (const { bytes, head } of linesOf(stream, maxLine, io.signal)) {
+      number++
+      if (!(await sink({ bytes, head, place: number, at: number, options }))) break
+    }
   } finally {
     stream.destroy()
     await untilAborted(settled.below(1), io.signal, stopTimeout)

@@ -19,8 +19,10 @@ import {
 } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { createContainerLines, type ContainerLines } from '../../inputs/_container-lines.ts'
 import { markOf, parseMark, positionOf, type Mark } from '../../inputs/_source.ts'
-import { Tail, type TailItem } from '../../inputs/_tail.ts'
+import type { TailItem } from '../../inputs/_reader.ts'
+import { Tail } from '../../inputs/_tail.ts'
 
 export const MAX_LINE = 200
 const TOO_LONG = '<too long>'
@@ -31,7 +33,12 @@ export interface WorldOptions {
   /** `dated`: each rotated file has its own name; `numbered`: `.1` is the newest, older ones move on. */
   readonly names?: 'dated' | 'numbered'
   readonly chunk?: number
+  /** The lines are those of a container's log, long ones split. */
+  readonly cri?: boolean
 }
+
+/** Bytes of one part of a split line. */
+const PART = 25
 
 export class LogWorld {
   readonly dir = mkdtempSync(join(tmpdir(), 'yarak-tail-'))
@@ -46,6 +53,7 @@ export class LogWorld {
   #writer = -1
   #unwritten = Buffer.alloc(0)
   #tail: Tail | undefined
+  #container: ContainerLines = createContainerLines('auto', MAX_LINE)
   #down: Mark | undefined
   #clock = 0
   #time = 1_700_000_000
@@ -70,11 +78,37 @@ export class LogWorld {
 
   /** The next line; nothing of it is written yet. */
   line(payload: Uint8Array, end: '\n' | '\r\n'): void {
+    if (this.options.cri) return this.#criLine(payload)
     const body = Buffer.concat([Buffer.from(`${this.expected.length}:`), payload])
     const content = body.at(-1) === 13 ? body.subarray(0, -1) : body
-    const whole = end === '\r\n' ? body : content
-    this.expected.push(whole.length > MAX_LINE ? TOO_LONG : whole.toString('hex'))
+    this.#expect(end === '\r\n' ? body : content)
     this.#unwritten = Buffer.concat([this.#unwritten, body, Buffer.from(end)])
+  }
+
+  #expect(whole: Buffer): void {
+    this.expected.push(whole.length > MAX_LINE ? TOO_LONG : whole.toString('hex'))
+  }
+
+  /** Parts, with a line of the other stream among them. */
+  #criLine(payload: Uint8Array): void {
+    const body = Buffer.concat([
+      Buffer.from(`${this.expected.length}:`),
+      payload.map((byte) => (byte === 13 ? 32 : byte)),
+    ])
+    const between = Buffer.from(`${this.expected.length}:between`)
+    const isSplit = body.length > PART
+    for (let at = 0; at < body.length; at += PART) {
+      const isLast = at + PART >= body.length
+      if (isLast && isSplit) this.#part('stderr', 'F', between)
+      this.#part('stdout', isLast ? 'F' : 'P', body.subarray(at, at + PART))
+    }
+    if (isSplit) this.#expect(between)
+    this.#expect(body)
+  }
+
+  #part(stream: string, tag: string, content: Buffer): void {
+    const prefix = `2026-01-01T00:00:00.123456789Z ${stream} ${tag} `
+    this.#unwritten = Buffer.concat([this.#unwritten, Buffer.from(prefix), content, Buffer.from('\n')])
   }
 
   /** Writes some bytes of what there is to write, wherever that cuts. */
@@ -202,14 +236,16 @@ export class LogWorld {
 
   #take(item: TailItem): void {
     if (!('source' in item)) return
-    if (item.kind !== 'opened') {
-      const key = positionOf(item.source, item.start)
-      const text = item.kind === 'line' ? item.bytes.toString('hex') : TOO_LONG
+    const line = item.kind === 'line' ? this.#container.take(item) : undefined
+    if (line) {
+      const key = positionOf(line.source, line.start)
+      const text = line.bytes?.toString('hex') ?? TOO_LONG
       const before = this.received.get(key)
       if (before !== undefined && before !== text) this.doubled.push(`${key}: ${before} and ${text}`)
       this.received.set(key, text)
     }
-    this.marks.push(markOf(item.source, item.end))
+    const { source, end } = this.#container.open ?? item
+    this.marks.push(markOf(source, end))
   }
 
   /** The process ends; what was not settled comes again. */
@@ -237,6 +273,7 @@ export class LogWorld {
   #start(mark: Mark | undefined): void {
     const { path } = this
     const now = (): number => this.#clock
+    this.#container = createContainerLines('auto', MAX_LINE)
     this.#tail = new Tail({ path, mark, from: 'beginning', maxLine: MAX_LINE, chunk: this.options.chunk ?? 64, now })
   }
 

@@ -1,7 +1,8 @@
 /** Reads a tail by hand, for the tests of the tailer. */
 import { utimesSync } from 'node:fs'
 import { markOf, parseMark, positionOf, type Mark } from '../../inputs/_source.ts'
-import type { Tail, TailItem } from '../../inputs/_tail.ts'
+import type { TailItem } from '../../inputs/_reader.ts'
+import type { Tail } from '../../inputs/_tail.ts'
 
 /** All there is now. */
 export const items = async (tail: Tail): Promise<TailItem[]> => {
@@ -16,9 +17,10 @@ export const items = async (tail: Tail): Promise<TailItem[]> => {
 /** Lines as text, and in angle brackets what else is to be known. */
 export const said = (all: readonly TailItem[]): string[] =>
   all.flatMap((item) => {
-    if (item.kind === 'line') return [item.bytes.toString()]
+    if (item.kind === 'line') return [item.bytes?.toString() ?? '<too large>']
+    if (item.kind === 'truncated') return ['<truncated>']
     if (item.kind === 'opened' || item.kind === 'recovered') return []
-    return [`<${item.kind} ${'reason' in item ? item.reason : 'code' in item ? item.code : item.mark.offset}>`]
+    return [`<${item.kind} ${'code' in item ? item.code : item.mark.offset}>`]
   })
 
 export const lines = async (tail: Tail): Promise<string[]> => said(await items(tail))

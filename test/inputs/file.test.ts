@@ -1,65 +1,26 @@
-import { appendFileSync, mkdirSync, mkdtempSync, renameSync, rmSync, truncateSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { appendFileSync, mkdirSync, renameSync, rmSync, truncateSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { file } from '../../inputs/file.ts'
-import { YarakError, type InputIo, type Report, type State } from '../../src/plugin.ts'
-import { fileState } from '../../src/state.ts'
-import { inputCases, testInputIo, type TestInputIo } from '../../src/testing.ts'
+import { YarakError, type InputIo } from '../../src/plugin.ts'
+import { inputCases } from '../../src/testing.ts'
+import {
+  byHand,
+  dir,
+  fileRig,
+  openState,
+  path,
+  positions,
+  start,
+  stop,
+  texts,
+  warnings,
+  type Settings,
+} from './_file-rig.ts'
 
-let dir: string
-let path: string
-let state: State
-const running: { io: TestInputIo; done: Promise<void> }[] = []
+fileRig()
 
-beforeEach(() => {
-  dir = mkdtempSync(join(tmpdir(), 'yarak-file-'))
-  path = join(dir, 'events.log')
-  state = openState()
-})
-afterEach(async () => {
-  for (const { io, done } of running.splice(0)) {
-    io.stop()
-    await done.catch(() => {})
-  }
-  rmSync(dir, { recursive: true, force: true })
-})
-
-const openState = (): State => fileState(dir, () => {}).of('file/test')
-
-type Settings = Parameters<typeof file>[0]
-
-/** Starts the input as a gateway does, on the state of this test. */
-const start = (settings: Partial<Settings> = {}, emit?: InputIo['emit']): { io: TestInputIo; done: Promise<void> } => {
-  const io = Object.assign(testInputIo({ id: 'file/test', ...(emit && { emit }) }), { state })
-  const config = file.config.parse({ path, pollInterval: '2ms', stopTimeout: '10ms', ...settings })
-  const one = { io, done: Promise.resolve(file.run?.(config, io)) }
-  one.done.catch(() => {})
-  running.push(one)
-  return one
-}
-
-const stop = async ({ io, done }: { io: TestInputIo; done: Promise<void> }): Promise<void> => {
-  io.stop()
-  await done
-}
-
-const texts = (io: TestInputIo): string[] => io.emitted.map(({ raw }) => (raw as Buffer).toString())
-const positions = (io: TestInputIo): (string | undefined)[] => io.emitted.map(({ options }) => options.position)
 const settled = { id: 'event', done: Promise.resolve([]) }
-
-/** Accepts everything; settles what it is told to, by text. */
-const byHand = (): { emit: InputIo['emit']; settle: (text: string) => void } => {
-  const open = new Map<string, (reports: readonly Report[]) => void>()
-  return {
-    emit: async (raw) => {
-      const { promise, resolve } = Promise.withResolvers<readonly Report[]>()
-      open.set((raw as Buffer).toString(), resolve)
-      return { id: 'event', done: promise }
-    },
-    settle: (text) => open.get(text)?.([]),
-  }
-}
 
 describe('the input file', () => {
   for (const { name, run } of inputCases(file, { config: { path: '/nowhere/events.log' } })) it(name, run)
@@ -78,7 +39,8 @@ describe('the input file', () => {
     const { io } = start({ from: 'beginning' })
     await expect.poll(() => texts(io)).toEqual(['{"a":"é"}', '{"b":1}'])
     expect(io.emitted[1]?.options).toMatchObject({
-      position: expect.stringMatching(/^\d+:\d+:[0-9a-f]{12}:16$/) as string,
+      authenticated: 'file',
+      position: expect.stringMatching(/^\w+:\d+:\d+:[0-9a-f]{12}:16$/) as string,
       span: {
         name: 'tail file/test',
         kind: 'internal',
@@ -119,7 +81,7 @@ describe('the input file', () => {
 
 describe('lines that cannot be taken', () => {
   const refusing: InputIo['emit'] = async (raw) => {
-    if ((raw as Buffer).toString().startsWith('bad')) throw new YarakError('invalid', 'the event is not valid JSON')
+    if (String(raw).startsWith('bad')) throw new YarakError('invalid', 'the event is not valid JSON')
     return settled
   }
 
@@ -153,10 +115,18 @@ describe('lines that cannot be taken', () => {
     await done
     expect(texts(io)).toEqual(['a', 'b'])
     expect(io.counted).toEqual(['rejected too_large'])
+    expect(io.lost).toMatchObject([
+      {
+        reason: 'too_large',
+        message: 'the line is over the limit of maxLine',
+        body: Buffer.from('x'.repeat(2_000)),
+        position: expect.stringMatching(/^\w+:\d+:\d+:[0-9a-f]{12}:2$/) as string,
+      },
+    ])
     expect(io.lines).toContainEqual({
       level: 'warn',
-      message: 'a line over the limit was skipped',
-      fields: { at: `${path}:2`, bytes: 2_001 },
+      message: 'a line was refused: the line is over the limit of maxLine',
+      fields: { at: `${path}:2`, code: 'too_large', refused: 1 },
     })
   })
 
@@ -183,7 +153,7 @@ describe('lines that cannot be taken', () => {
   it('end the run when the gateway fails in a way it never should, and come again', async () => {
     writeFileSync(path, 'a\nb\n')
     const first = start({ once: true }, async (raw) => {
-      if ((raw as Buffer).toString() === 'b') throw new TypeError('a bug')
+      if (String(raw) === 'b') throw new TypeError('a bug')
       return settled
     })
     await expect(first.done).rejects.toThrow('a bug')
@@ -198,24 +168,33 @@ describe('the checkpoint', () => {
     writeFileSync(path, 'a\n')
     await start({ once: true }).done
     appendFileSync(path, 'b\n')
-    state = openState()
     const second = start()
     await expect.poll(() => texts(second.io)).toEqual(['b'])
   })
 
   it('goes no further than what is settled without a gap; the rest comes again with the same position', async () => {
-    writeFileSync(path, 'a\nb\nc\n')
     const { emit, settle } = byHand()
-    const first = start({ from: 'beginning' }, emit)
+    const first = start({}, emit)
+    await expect.poll(() => first.io.lines.length).toBeGreaterThan(0)
+    writeFileSync(path, 'a\nb\nc\n')
     await expect.poll(() => texts(first.io)).toEqual(['a', 'b', 'c'])
     settle('a')
     settle('c')
     await stop(first)
-    state = openState()
     appendFileSync(path, `${'d'.repeat(500)}\n`)
     const second = start()
     await expect.poll(() => texts(second.io)).toEqual(['b', 'c', 'd'.repeat(500)])
     expect(positions(second.io).slice(0, 2)).toEqual(positions(first.io).slice(1))
+  })
+
+  it('has no part in a file that is read from its beginning on purpose: every line is new at each start', async () => {
+    writeFileSync(path, 'a\n')
+    const first = start({ from: 'beginning' })
+    await expect.poll(() => texts(first.io)).toEqual(['a'])
+    await stop(first)
+    const second = start({ from: 'beginning' })
+    await expect.poll(() => texts(second.io)).toEqual(['a'])
+    expect(positions(second.io)).not.toEqual(positions(first.io))
   })
 
   it('is saved while it runs', async () => {
@@ -261,7 +240,7 @@ describe('the checkpoint', () => {
 
   it('that is damaged is said and passed over', async () => {
     writeFileSync(path, 'a\n')
-    await state.set(path, { offset: 'many' })
+    await openState().set(path, { offset: 'many' })
     const { io, done } = start({ once: true })
     await done
     expect(texts(io)).toEqual(['a'])
@@ -269,9 +248,9 @@ describe('the checkpoint', () => {
   })
 
   it('that cannot be saved is said once, and reading goes on', async () => {
-    state = { get: async () => undefined, set: () => Promise.reject(new YarakError('unavailable', 'the disk is full')) }
+    const full = () => Promise.reject(new YarakError('unavailable', 'the disk is full'))
     writeFileSync(path, 'a\nb\n')
-    const { io, done } = start({ once: true })
+    const { io, done } = start({ once: true }, undefined, { get: async () => undefined, set: full })
     await done
     expect(texts(io)).toEqual(['a', 'b'])
     expect(io.lines.filter(({ level }) => level === 'warn')).toMatchObject([
@@ -329,9 +308,6 @@ describe('bounds', () => {
 })
 
 describe('a path that cannot be read', () => {
-  const warnings = (io: TestInputIo): string[] =>
-    io.lines.filter(({ level }) => level === 'warn').map(({ message }) => message)
-
   it('is waited for, which is said once', async () => {
     mkdirSync(path)
     const { io } = start()

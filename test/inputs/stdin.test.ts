@@ -14,7 +14,7 @@ const run = async (stream: Readable, io: TestInputIo, config: object = {}): Prom
   await input.run?.(input.config.parse(config), io)
 }
 
-const texts = (io: TestInputIo): string[] => io.emitted.map(({ raw }) => (raw as Buffer).toString())
+const texts = (io: TestInputIo): string[] => io.emitted.map(({ raw }) => String(raw))
 
 /** A receipt that is settled by hand. */
 const openReceipt = (): { receipt: Receipt; settle: () => void } => {
@@ -35,12 +35,24 @@ describe('the input stdin', () => {
     expect(io.counted).toEqual([])
   })
 
+  it('says that nobody but this machine can have sent it, and skips what else Falco says', async () => {
+    const io = testInputIo()
+    const said = [
+      '2026-01-01T00:00:00+0000: Falco initialized',
+      '{"log":"{\\"rule\\":\\"r\\",\\"priority\\":\\"Error\\"}"}',
+    ]
+    await run(Readable.from([said.join('\n')]), io)
+    expect(texts(io)).toEqual(['{"rule":"r","priority":"Error"}'])
+    expect(io.emitted[0]?.options).toEqual({ authenticated: 'stdin' })
+    expect(io.counted).toEqual(['skipped not-an-alert'])
+  })
+
   it('is no replayable source: the journal keeps its events', () => expect(stdin.replayable).toBe(false))
 
   it('logs what is refused, with its line, and goes on', async () => {
     const io = testInputIo({
       emit: async (raw) => {
-        if ((raw as Buffer).toString() === 'bad') throw new YarakError('invalid', 'the event is not valid JSON')
+        if (String(raw) === 'bad') throw new YarakError('invalid', 'the event is not valid JSON')
         return { id: 'event', done: Promise.resolve([]) }
       },
     })
@@ -58,8 +70,9 @@ describe('the input stdin', () => {
     expect(texts(io)).toEqual(['short'])
     expect(io.counted).toEqual(['rejected too_large'])
     expect(io.lines).toMatchObject([
-      { message: 'a line over the limit was skipped', fields: { at: 'line 1', bytes: 101 } },
+      { message: 'a line was refused: the line is over the limit of maxLine', fields: { at: 'line 1' } },
     ])
+    expect(io.lost).toMatchObject([{ reason: 'too_large', body: Buffer.from('x'.repeat(100)), position: 'line 1' }])
   })
 
   it('waits and tries again while the gateway is overloaded', async () => {
