@@ -1,15 +1,15 @@
-/** The binary's listeners: where they are, which routes they serve, and how they stop. */
-import { lstat, rm } from 'node:fs/promises'
-import type { Server } from 'node:http'
-import { connect } from 'node:net'
-import { createAdaptorServer } from '@hono/node-server'
+/** The binary's listeners: where they are, what they serve to whom, and how they stop. */
+import type { Server as SecureServer } from 'node:https'
 import { Hono } from 'hono'
-import { backoff, pause } from './backoff.ts'
-import { type Address, addressText } from './config/settings.ts'
+import { systemFiles } from './config/files.ts'
+import { addressText, type Listener } from './config/listen.ts'
 import { createCounters } from './counters.ts'
-import { messageOf, YarakError } from './errors.ts'
 import type { Gateway } from './gateway.ts'
-import type { Log } from './plugin.ts'
+import type { Log, LogFields } from './plugin.ts'
+import { bind, explain } from './serve/bind.ts'
+import { createCertificates } from './serve/certificates.ts'
+import { createAnswer, type Served } from './serve/routes.ts'
+import { createGuarded, type Limits, LIMITS, type Refusal } from './serve/server.ts'
 
 export interface ListenerStatus {
   /** As it is configured, e.g. `127.0.0.1:2801`. */
@@ -27,14 +27,41 @@ export interface Listeners {
   close(deadline?: number): Promise<void>
 }
 
-type Served = Pick<Gateway, 'app' | 'ops' | 'health'>
+export interface ListenOptions {
+  /** More routes at the root of every listener, e.g. those of the administration. */
+  readonly extra?: Hono
+  readonly limits?: Partial<Limits>
+  /** Milliseconds between two looks at the files of the certificates. Default 10,000. */
+  readonly reread?: number
+}
 
-/** Serves the gateway's inputs, and its health and metrics, which tell of the listeners too. */
-export const listen = (gateway: Served, addresses: readonly Address[], log: Log): Listeners => {
+/**
+ * Serves the gateway's inputs, and its health and metrics, which tell of the listeners too.
+ * @example const { ready } = listen(gateway, [{ host: '::', port: 2801 }], log, { extra: admin })
+ */
+export const listen = (
+  gateway: Pick<Gateway, 'mounts' | 'ops' | 'health'>,
+  listeners: readonly Listener[],
+  log: Log,
+  options: ListenOptions = {},
+): Listeners => {
   const draining = new AbortController()
+  const counters = createCounters()
   const status = (): ListenerStatus[] => all.map((one) => one.status())
-  const { fetch } = routes(gateway, status, draining.signal, log)
-  const all = addresses.map((address) => open(createAdaptorServer({ fetch }) as Server, address, log, draining.signal))
+  counters.gauge('yarak_listener_up', 'Whether a listener listens, by address.', () =>
+    status().map(({ address, state }) => [{ address }, state === 'listening' ? 1 : 0]),
+  )
+  counters.gauge('yarak_listener_connections', 'Connections that are open, by address.', () =>
+    all.map((one) => [{ address: one.status().address }, one.connections()]),
+  )
+  counters.gauge('process_resident_memory_bytes', 'Resident memory of the process.', () => [
+    [{}, process.memoryUsage.rss()],
+  ])
+  counters.gauge('process_start_time_seconds', 'When the process started, in seconds since the epoch.', () => [
+    [{}, Math.round(performance.timeOrigin / 1_000)],
+  ])
+  const served: Served = { gateway, extra: options.extra ?? new Hono(), status, counters, log }
+  const all = listeners.map((listener) => open(listener, served, options, draining.signal))
   return {
     ready: all.map(({ ready }) => ready),
     status,
@@ -45,136 +72,84 @@ export const listen = (gateway: Served, addresses: readonly Address[], log: Log)
   }
 }
 
-const routes = (gateway: Served, status: () => ListenerStatus[], draining: AbortSignal, log: Log): Hono => {
-  const counters = createCounters()
-  counters.gauge('yarak_listener_up', 'Whether a listener listens, by address.', () =>
-    status().map(({ address, state }) => [{ address }, state === 'listening' ? 1 : 0]),
-  )
-  const root = new Hono()
-  root.use(async (c, next) => {
-    await next()
-    if (draining.aborted) c.header('connection', 'close')
-  })
-  root.get('/readyz', (c) => {
-    const listeners = status()
-    const now = gateway.health()
-    const ready = now.ready && listeners.every(({ state }) => state === 'listening')
-    return c.json({ ...now, ready, listeners }, ready ? 200 : 503)
-  })
-  root.get('/metrics', async (c) => {
-    const answer = await gateway.ops.fetch(c.req.raw)
-    return new Response((await answer.text()) + counters.text(), answer)
-  })
-  root.route('/', gateway.ops)
-  root.route('/', gateway.app)
-  root.notFound((c) => c.json({ error: 'not_found', message: `nothing is served at ${c.req.path}` }, 404))
-  root.onError((error, c) => {
-    log.error('a request failed', { error: messageOf(error) })
-    return c.json({ error: 'failed', message: 'the request failed' }, 500)
-  })
-  return root
-}
-
-interface Listener {
+interface OpenListener {
   readonly ready: Promise<string>
   status(): ListenerStatus
+  connections(): number
   close(deadline: number): Promise<void>
 }
 
-const open = (server: Server, address: Address, log: Log, stop: AbortSignal): Listener => {
-  let now: ListenerStatus = { address: addressText(address), state: 'starting' }
-  const ready = bind(server, address, stop, (error, wait) => {
-    now = { address: now.address, state: 'failing', error }
-    log.error(`cannot listen on ${now.address}, trying again`, { error, in_ms: Math.round(wait) })
+/** Binds at once, and again and again while it cannot: another process may be about to give up the port. */
+const open = (listener: Listener, served: Served, options: ListenOptions, stop: AbortSignal): OpenListener => {
+  const { log } = served
+  const { tls } = listener
+  const address = addressText(listener)
+  let now: ListenerStatus = { address, state: 'starting' }
+  const refused = createRefused(address, served)
+  const { server, connections, drain } = createGuarded(listener, createAnswer(listener, served, refused), refused, {
+    ...LIMITS,
+    ...options.limits,
   })
+  const certificates =
+    tls &&
+    createCertificates(server as SecureServer, {
+      tls,
+      files: systemFiles(),
+      log,
+      address,
+      every: options.reread ?? 10_000,
+    })
+  const bound = bind(server, listener, {
+    prepare: () => certificates?.load(),
+    stop,
+    failed(error, wait) {
+      now = { address, state: 'failing', error }
+      log.error(`cannot listen on ${address}, trying again`, { error, in_ms: Math.round(wait) })
+    },
+  })
+  const ready = bound.then((text) => ('path' in listener ? text : `${tls ? 'https' : 'http'}://${text}`))
   ready.then(
-    () => {
-      now = { address: now.address, state: 'listening' }
-      server.on('error', (error) => log.error(`${now.address} could not take a connection`, { error: explain(error) }))
+    (at) => {
+      if (!stop.aborted) now = { address, state: 'listening' }
+      const end = certificates?.watch()
+      server.on('close', () => end?.())
+      server.on('error', (error) => log.error(`${address} could not take a connection`, { error: explain(error) }))
+      log.info('listening', { address: at, ...factsOf(listener) })
     },
     () => {},
   )
   return {
     ready,
     status: () => now,
+    connections,
     async close(deadline) {
       await ready.catch(() => {})
-      now = { address: now.address, state: 'closed' }
-      if (server.listening) await drain(server, deadline)
+      now = { address, state: 'closed' }
+      if (server.listening) await drain(deadline)
     },
   }
 }
 
-/** How often kept-alive connections that have become idle are looked for, in milliseconds. */
-const SWEEP = 50
+/** What the log says of a listener beside its address. */
+const factsOf = ({ tls, inputs, paths, exceptPaths }: Listener): LogFields => ({
+  ...(tls && { tls: tls.minVersion, client_certificates: tls.clientAuth }),
+  ...(inputs && { inputs }),
+  ...(paths && { paths }),
+  ...(exceptPaths && { except_paths: exceptPaths }),
+})
 
-const drain = async (server: Server, deadline: number): Promise<void> => {
-  const closed = new Promise<void>((resolve) => server.close(() => resolve()))
-  server.closeIdleConnections()
-  const idle = setInterval(() => server.closeIdleConnections(), SWEEP)
-  const late = setTimeout(() => server.closeAllConnections(), deadline)
-  await closed
-  clearInterval(idle)
-  clearTimeout(late)
-}
+/** Refusals that a wrong setting brings about: worth a line of the log, not one for each. */
+const TOLD: readonly Refusal[] = ['tls', 'too_many_connections']
 
-type OnFailure = (error: string, wait: number) => void
+/** Milliseconds between two lines of the log about refusals of one kind. */
+const QUIET = 60_000
 
-const bind = async (server: Server, address: Address, stop: AbortSignal, failed: OnFailure): Promise<string> => {
-  const text = addressText(address)
-  for (let attempt = 1; ; attempt++) {
-    if (stop.aborted) throw new YarakError('closing', `stopped before listening on ${text}`)
-    try {
-      if ('path' in address) await clearStale(address.path)
-      await listening(server, address)
-      const bound = server.address()
-      return typeof bound === 'object' && bound ? `http://${hostText(bound.address)}:${bound.port}` : text
-    } catch (error) {
-      const wait = backoff(attempt, 1_000, 30_000)
-      failed(explain(error), wait)
-      await pause(wait, stop)
-    }
+const createRefused = (address: string, { counters, log }: Served) => {
+  const told = new Map<Refusal, number>()
+  return (reason: Refusal, error: string): void => {
+    counters.add('yarak_listener_client_errors_total', { address, reason })
+    const quiet = !TOLD.includes(reason) || Date.now() - (told.get(reason) ?? -Infinity) < QUIET
+    if (!quiet) told.set(reason, Date.now())
+    log[quiet ? 'debug' : 'warn']('a connection was refused', { address, reason, error })
   }
 }
-
-const hostText = (host: string): string => (host.includes(':') ? `[${host}]` : host)
-
-const REASONS: Readonly<Record<string, string>> = {
-  EADDRINUSE: 'the address is in use by another process',
-  EADDRNOTAVAIL: 'this machine has no such address',
-  EAFNOSUPPORT: 'this machine does not speak that address family',
-  EACCES: 'permission denied',
-  ENOENT: 'the folder does not exist',
-  ENOTFOUND: 'the name is not known',
-}
-
-const explain = (error: unknown): string => REASONS[(error as { code?: string }).code ?? ''] ?? messageOf(error)
-
-/** Removes the socket file that a process left behind; never one that is still answered, and no other kind of file. */
-const clearStale = async (path: string): Promise<void> => {
-  const found = await lstat(path).catch(() => undefined)
-  if (!found) return
-  if (!found.isSocket()) throw new YarakError('config', 'there is a file of that name that is not a socket')
-  if (await isAnswered(path)) throw Object.assign(new Error(path), { code: 'EADDRINUSE' })
-  await rm(path, { force: true })
-}
-
-/** Only a refusal proves that nobody listens: a busy or forbidden socket is somebody's. */
-const isAnswered = (path: string): Promise<boolean> =>
-  new Promise((resolve) => {
-    const socket = connect(path)
-    socket.once('connect', () => {
-      socket.destroy()
-      resolve(true)
-    })
-    socket.once('error', ({ code }: NodeJS.ErrnoException) => resolve(code !== 'ECONNREFUSED' && code !== 'ENOENT'))
-  })
-
-const listening = (server: Server, address: Address): Promise<void> =>
-  new Promise((resolve, reject) => {
-    server.once('error', reject)
-    server.listen(address, () => {
-      server.off('error', reject)
-      resolve()
-    })
-  })

@@ -1,16 +1,14 @@
 import { existsSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
-import { connect, createServer, type Server, type Socket } from 'node:net'
+import { connect } from 'node:net'
 import { networkInterfaces, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Hono } from 'hono'
-import { Agent, request } from 'undici'
-import { afterAll, afterEach, describe, expect, it } from 'vitest'
+import { request } from 'undici'
+import { afterAll, describe, expect, it } from 'vitest'
 import { http } from '../inputs/http.ts'
-import { type Address, parseAddress } from '../src/config/index.ts'
 import { createGateway } from '../src/index.ts'
-import type { LogFields } from '../src/plugin.ts'
-import { listen, type Listeners } from '../src/serve.ts'
 import { alert } from './kit.ts'
+import { agent, gatewayWith, get, later, mount, other, portOf, raw, serve } from './serve/_kit.ts'
 
 const base = mkdtempSync(join(tmpdir(), 'yarak-serve-'))
 afterAll(() => rmSync(base, { recursive: true, force: true }))
@@ -18,55 +16,13 @@ afterAll(() => rmSync(base, { recursive: true, force: true }))
 /** A new folder. */
 const folder = (): string => mkdtempSync(join(base, 'x-'))
 
-/** What a test leaves to be closed. */
-const left: (() => unknown)[] = []
-afterEach(async () => {
-  for (const close of left.splice(0).reverse()) await close()
-})
-
-const address = (text: string): Address => parseAddress(text) ?? { host: 'x', port: 0 }
-
-/** A gateway with the HTTP input, served at these addresses. */
-const serve = (texts: readonly string[], gateway = createGateway({ inputs: [http({})] })) => {
-  const logged: [string, LogFields | undefined][] = []
-  const note = (message: string, fields?: LogFields): void => void logged.push([message, fields])
-  const log = { debug: note, info: note, warn: note, error: note }
-  const listeners = listen(gateway, texts.map(address), log)
-  left.push(
-    () => gateway.stop(),
-    () => listeners.close(0),
-  )
-  return { listeners, logged, gateway, first: (): Promise<string> => firstOf(listeners) }
-}
-
-const firstOf = async ({ ready }: Listeners): Promise<string> => (await ready[0]) ?? ''
-
-/** Connections of one test, kept alive. */
-const agent = (options: ConstructorParameters<typeof Agent>[0] = {}): Agent => {
-  const made = new Agent(options)
-  left.push(() => made.destroy())
-  return made
-}
-
-const get = async (url: string, dispatcher = agent()) => {
-  const { statusCode, headers, body } = await request(url, { dispatcher })
-  return { status: statusCode, headers, text: await body.text() }
-}
-
-/** A server of somebody else. */
-const other = async (at: { port: number; host: string } | { path: string }): Promise<Server> => {
-  const server = createServer((socket) => socket.on('error', () => {}))
-  await new Promise<void>((done) => server.listen(at, done))
-  left.push(() => new Promise<void>((done) => server.close(() => done())))
-  return server
-}
-
-const portOf = (server: Server): number => (server.address() as { port: number }).port
+const withHttp = () => createGateway({ inputs: [http({})] })
 
 describe('a listener', () => {
   it('serves the inputs, and health and metrics beside them', async () => {
-    const { first } = serve(['127.0.0.1:0'])
+    const { first, logged } = serve(['127.0.0.1:0'], withHttp())
     const url = await first()
+    expect(logged).toEqual([['info', 'listening', { address: url }]])
     expect(url).toMatch(/^http:\/\/127\.0\.0\.1:\d+$/)
     expect(await get(`${url}/healthz`)).toMatchObject({ status: 200, text: '{"status": "ok"}' })
     expect(await get(`${url}/livez`)).toMatchObject({ status: 200, text: 'ok' })
@@ -79,6 +35,9 @@ describe('a listener', () => {
     const { text } = await get(`${url}/metrics`)
     expect(text).toContain('yarak_events_received_total{input="http"} 1\n')
     expect(text).toContain('yarak_listener_up{address="127.0.0.1:0"} 1\n')
+    expect(text).toMatch(/^process_resident_memory_bytes \d{7,}$/m)
+    expect(text).toMatch(/^process_start_time_seconds 1\d{9}$/m)
+    expect(text).toMatch(/^yarak_listener_connections\{address="127\.0\.0\.1:0"\} [1-9]$/m)
     expect((await get(`${url}/nothing`)).text).toBe('{"error":"not_found","message":"nothing is served at /nothing"}')
   })
 
@@ -86,13 +45,12 @@ describe('a listener', () => {
     const app = new Hono().get('/bad', () => {
       throw new Error('the inner reason')
     })
-    const gateway = createGateway({})
-    const { first, logged } = serve(['127.0.0.1:0'], { ...gateway, app })
+    const { first, logged } = serve(['127.0.0.1:0'], gatewayWith(mount('bad', app)))
     expect(await get(`${await first()}/bad`)).toMatchObject({
       status: 500,
       text: '{"error":"failed","message":"the request failed"}',
     })
-    expect(logged).toEqual([['a request failed', { error: 'the inner reason' }]])
+    expect(logged).toContainEqual(['error', 'a request failed', { error: 'the inner reason' }])
   })
 
   it.skipIf(
@@ -112,11 +70,12 @@ describe('a port that is taken', () => {
   it('is told once for each try, in /readyz and in the metrics, while the other listener serves', async () => {
     const taken = await other({ port: 0, host: '127.0.0.1' })
     const text = `127.0.0.1:${portOf(taken)}`
-    const { listeners, logged } = serve([text, '127.0.0.1:0'])
+    const { listeners, logged } = serve([text, '127.0.0.1:0'], withHttp())
     const url = (await listeners.ready[1]) ?? ''
     await expect.poll(() => listeners.status()[0]?.state).toBe('failing')
-    expect(logged).toEqual([
+    expect(logged.filter(([level]) => level === 'error')).toEqual([
       [
+        'error',
         `cannot listen on ${text}, trying again`,
         { error: 'the address is in use by another process', in_ms: expect.any(Number) as number },
       ],
@@ -199,7 +158,7 @@ describe('a unix socket', () => {
       .toMatchObject([{ address: `unix:${at}`, state: 'failing', error: 'the address is in use by another process' }])
     const reached = new Promise<boolean>((done) => theirs.once('connection', () => done(true)))
     const socket = connect(at)
-    left.push(() => socket.destroy())
+    later(() => socket.destroy())
     expect(await reached).toBe(true)
   })
 
@@ -216,25 +175,13 @@ describe('a unix socket', () => {
 })
 
 describe('close', () => {
-  /** A raw connection, and all that came over it. */
-  const raw = async (url: string, text: string) => {
-    const socket: Socket = connect(Number(new URL(url).port), '127.0.0.1')
-    left.push(() => socket.destroy())
-    let came = ''
-    socket.setEncoding('utf8').on('data', (chunk: string) => (came += chunk))
-    socket.on('error', () => {})
-    const closed = new Promise<void>((done) => socket.on('close', () => done()))
-    socket.write(text)
-    return { socket, closed, came: () => came }
-  }
-
   it('does not wait for connections that are kept alive and idle', async () => {
     const { first, listeners } = serve(['127.0.0.1:0'])
-    const one = await raw(await first(), 'GET /healthz HTTP/1.1\r\nhost: x\r\n\r\n')
-    await expect.poll(one.came).toContain('{"status": "ok"}')
+    const one = raw(await first(), 'GET /healthz HTTP/1.1\r\nhost: x\r\n\r\n')
+    await one.until('"ok"')
     expect(one.came()).toMatch(/connection: keep-alive/i)
     await listeners.close(60_000)
-    await one.closed
+    await one.all()
   })
 
   it('answers what is being asked, and says that the connection ends', async () => {
@@ -245,24 +192,23 @@ describe('close', () => {
       await hold.promise
       return c.text('answered')
     })
-    const { first, listeners } = serve(['127.0.0.1:0'], { ...createGateway({}), app })
-    const one = await raw(await first(), 'GET /slow HTTP/1.1\r\nhost: x\r\n\r\n')
+    const { first, listeners } = serve(['127.0.0.1:0'], gatewayWith(mount('slow', app)))
+    const one = raw(await first(), 'GET /slow HTTP/1.1\r\nhost: x\r\n\r\n')
     await asked.promise
     const closing = listeners.close(60_000)
     hold.resolve()
     await closing
-    await one.closed
-    expect(one.came()).toMatch(/^HTTP\/1\.1 200 OK\r\n[^]*connection: close\r\n[^]*answered/i)
+    expect(await one.all()).toMatch(/^HTTP\/1\.1 200 OK\r\n[^]*connection: close\r\n[^]*answered/i)
   })
 
   it('cuts a request that is never finished, at the deadline', async () => {
-    const { first, listeners } = serve(['127.0.0.1:0'])
+    const { first, listeners } = serve(['127.0.0.1:0'], withHttp())
     const url = await first()
-    const headless = await raw(url, 'POST / HTTP/1.1\r\nhost: x\r\n')
-    const bodyless = await raw(url, 'POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 100\r\n\r\n{"rule"')
-    await new Promise((done) => setTimeout(done, 50))
+    const headless = raw(url, 'POST / HTTP/1.1\r\nhost: x\r\n')
+    const bodyless = raw(url, 'POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 100\r\n\r\n{"rule"')
+    await expect.poll(async () => (await get(`${url}/metrics`)).text).toMatch(/yarak_listener_connections\{.*\} 3/)
     await listeners.close(20)
-    await Promise.all([headless.closed, bodyless.closed])
+    await Promise.all([headless.all(), bodyless.all()])
     expect(listeners.status()).toMatchObject([{ state: 'closed' }])
   })
 

@@ -1,0 +1,75 @@
+/** Listening at an address, with further tries while somebody else holds it. */
+import { lstat, rm } from 'node:fs/promises'
+import { connect, type Server } from 'node:net'
+import { backoff, pause } from '../backoff.ts'
+import { type Address, addressText } from '../config/listen.ts'
+import { messageOf, YarakError } from '../errors.ts'
+
+export interface BindOptions {
+  /** Made ready before each try, e.g. the certificates: a rejection is a failed try. */
+  readonly prepare: () => void
+  readonly stop: AbortSignal
+  /** Told of each failed try, and of the milliseconds until the next one. */
+  readonly failed: (error: string, wait: number) => void
+}
+
+/** Resolves once the server listens, with its address: of port 0, the port that it got. Rejects when stopped before. */
+export const bind = async (server: Server, address: Address, options: BindOptions): Promise<string> => {
+  const text = addressText(address)
+  for (let attempt = 1; ; attempt++) {
+    if (options.stop.aborted) throw new YarakError('closing', `stopped before listening on ${text}`)
+    try {
+      options.prepare()
+      if ('path' in address) await clearStale(address.path)
+      await listening(server, address)
+      const bound = server.address()
+      return typeof bound === 'object' && bound ? addressText({ host: bound.address, port: bound.port }) : text
+    } catch (error) {
+      const wait = backoff(attempt, 1_000, 30_000)
+      options.failed(explain(error), wait)
+      await pause(wait, options.stop)
+    }
+  }
+}
+
+const REASONS: Readonly<Record<string, string>> = {
+  EADDRINUSE: 'the address is in use by another process',
+  EADDRNOTAVAIL: 'this machine has no such address',
+  EAFNOSUPPORT: 'this machine does not speak that address family',
+  EACCES: 'permission denied',
+  ENOENT: 'the folder does not exist',
+  ENOTFOUND: 'the name is not known',
+  EMFILE: 'too many files and connections are open',
+}
+
+/** Why a server cannot listen or take connections, in a few words. */
+export const explain = (error: unknown): string => REASONS[(error as { code?: string }).code ?? ''] ?? messageOf(error)
+
+/** Removes the socket file that a process left behind; never one that is still answered, and no other kind of file. */
+const clearStale = async (path: string): Promise<void> => {
+  const found = await lstat(path).catch(() => undefined)
+  if (!found) return
+  if (!found.isSocket()) throw new YarakError('config', 'there is a file of that name that is not a socket')
+  if (await isAnswered(path)) throw Object.assign(new Error(path), { code: 'EADDRINUSE' })
+  await rm(path, { force: true })
+}
+
+/** Only a refusal proves that nobody listens: a busy or forbidden socket is somebody's. */
+const isAnswered = (path: string): Promise<boolean> =>
+  new Promise((resolve) => {
+    const socket = connect(path)
+    socket.once('connect', () => {
+      socket.destroy()
+      resolve(true)
+    })
+    socket.once('error', ({ code }: NodeJS.ErrnoException) => resolve(code !== 'ECONNREFUSED' && code !== 'ENOENT'))
+  })
+
+const listening = (server: Server, address: Address): Promise<void> =>
+  new Promise((resolve, reject) => {
+    server.once('error', reject)
+    server.listen('path' in address ? { path: address.path } : { host: address.host, port: address.port }, () => {
+      server.off('error', reject)
+      resolve()
+    })
+  })
