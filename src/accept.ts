@@ -1,14 +1,18 @@
 /** Accepting an event: room, parsing, matching, the span of its reception, and what becomes of it. */
 import type { Counters } from './counters.ts'
-import { asYarakError, YarakError } from './errors.ts'
+import { asYarakError, messageOf, YarakError } from './errors.ts'
 import { type FalcoEvent, parseEvent } from './event.ts'
-import { replayedEventId, uuidv7 } from './ids.ts'
+import type { Generation, Generations, ReadyRule } from './generation.ts'
+import { createUuids, replayedEventId } from './ids.ts'
+import type { Journal, StoredEvent } from './journal/index.ts'
 import { createPlaces, type Places } from './limit.ts'
 import type { Scope } from './names.ts'
 import type { Limits } from './options.ts'
-import type { EmitOptions, Input, Log, Receipt, Report } from './plugin.ts'
-import type { ReadyRule, Responder } from './respond.ts'
-import type { Matcher } from './rules/matcher.ts'
+import { createParked } from './parked.ts'
+import { createPast, UNTOLD } from './past.ts'
+import type { EmitOptions, Input, Log, Lost, Receipt, Report } from './plugin.ts'
+import type { Reception, Responder } from './respond.ts'
+import { rawText } from './stored.ts'
 import { targetOf } from './target.ts'
 import type { Span, Tracing } from './telemetry.ts'
 
@@ -26,9 +30,9 @@ export interface AcceptorHost {
   readonly counters: Counters
   readonly log: Log
   readonly limits: Limits
+  readonly journal: Journal
   readonly responder: Responder
-  readonly matcher: Matcher<ReadyRule>
-  readonly cluster: string | undefined
+  readonly generations: Generations
   readonly closing: AbortSignal
   /** Fires when running work is cut short. */
   readonly interrupt: AbortSignal
@@ -36,89 +40,204 @@ export interface AcceptorHost {
 
 export interface Acceptor {
   source(id: string, plugin: Pick<Input, 'replayable' | 'run'>): Source
-  emit(source: Source, raw: unknown, options?: EmitOptions): Promise<Receipt>
+  /** @param known it is a dead letter already; default false */
+  emit(source: Source, raw: unknown, options?: EmitOptions, known?: boolean): Promise<Receipt>
+  /** Answers what an earlier run accepted and did not settle; resolves when all of it is in work, or at a stop. */
+  resume(): Promise<void>
   /** Counts what an input never emitted. */
-  count(input: string, what: 'skipped' | 'rejected', reason: string): void
+  count(input: string, what: 'skipped' | 'rejected', reason: string, lost?: Lost): void
   unsettled(): number
-  /** Resolves when nothing is unsettled. */
+  /** Resolves when nothing is in work. What waits in the journal is not waited for. */
   settled(): Promise<void>
 }
 
 export const createAcceptor = (host: AcceptorHost): Acceptor => {
-  const { counters, limits } = host
+  const { counters, limits, journal, generations } = host
   const accepting = createPlaces(limits.accepting)
+  const newId = createUuids()
+  const sources = new Map<string, Source>()
   const open = new Map<string, Promise<readonly Report[]>>()
+  const parked = createParked({ journal, log: host.log, begin: (stored) => again(stored, false) })
+
+  const isDurable = ({ replayable }: Source): boolean => !replayable && journal.health().mode === 'durable'
 
   const accept = async (source: Source, raw: unknown, options: EmitOptions): Promise<Receipt> => {
     if (host.closing.aborted) throw new YarakError('closing', 'the gateway is stopping')
     const at = host.tracing.now()
-    const id = options.position && source.replayable ? replayedEventId(source.id, options.position) : uuidv7(Date.now())
+    const id = options.position && source.replayable ? replayedEventId(source.id, options.position) : newId(Date.now())
     const event = parseEvent(raw, { id, input: source.id, authenticated: options.authenticated })
     const known = open.get(id)
     if (known) return { id, done: settledWith(known, source) }
-    const settle = await room(source, options)
-    const target = targetOf(event)
-    const scope: Scope = { event, target, ...(host.cluster && { cluster: host.cluster }) }
-    const matching = host.tracing.now()
-    const rules = host.matcher.match(scope)
-    const span = receptionSpan(host.tracing, scope, options, { source, at, matched: rules.length })
-    matchSpan(host, span, matching, rules)
-    const done = answer(rules, scope, span)
-    span.end()
-    const settled = done.then(unlessCut(source)).finally(() => {
-      open.delete(id)
-      settle()
-      counters.add('yarak_events_settled_total', { input: source.id })
-    })
-    open.set(id, settled)
-    return { id, done: settled }
+    if (source.replayable && journal.wasSettled(id)) return { id, done: repeated(source) }
+    if (event.source === 'internal') counters.add('yarak_falco_internal_total', { rule: event.rule })
+    const wanted = select(event)
+    if (wanted.nobody) return pass(wanted, source, reception(wanted, options, source, at))
+    try {
+      const free = await room(source, options, weightOf(raw))
+      const span = reception(wanted, options, source, at)
+      if (isDurable(source))
+        await journal.accept(storedEvent(event, rawText(raw), span.traceparent)).catch(refused(span, free))
+      const done = free ? begin(wanted, { source, span, free, resumed: false }) : parked.add(id)
+      span.end()
+      if (!free) generations.leave(wanted.generation)
+      return { id, done }
+    } catch (error) {
+      generations.leave(wanted.generation)
+      throw error
+    }
   }
 
-  /** What was cut short is not settled: a source that redelivers shall deliver it again, after the next start. */
+  /** Nobody wants the event: it takes no place, and is settled at once. */
+  const pass = ({ generation, scope }: Wanted, source: Source, span: Span): Receipt => {
+    const { id } = scope.event
+    void host.responder.tell({ generation, scope, span, past: UNTOLD, resumed: false, comesAgain: false })
+    span.end()
+    generations.leave(generation)
+    counters.add('yarak_events_settled_total', { input: source.id })
+    return { id, done: SETTLED }
+  }
+
+  const refused =
+    (span: Span, free: (() => void) | undefined) =>
+    (error: unknown): never => {
+      free?.()
+      span.fail(error)
+      span.end()
+      throw error
+    }
+
+  /** What an event asks for, of the generation that it enters. */
+  const select = (event: FalcoEvent): Wanted => {
+    const generation = generations.enter()
+    const { matcher, outputs, options } = generation
+    const scope: Scope = { event, target: targetOf(event), ...(options.cluster && { cluster: options.cluster }) }
+    const at = host.tracing.now()
+    const rules = matcher.match(scope)
+    return { generation, scope, rules, at, nobody: rules.length === 0 && !outputs.some(({ wants }) => wants(scope)) }
+  }
+
+  /** Opens the span of a reception, with what was matched. */
+  const reception = (
+    { scope, rules, generation, at: matching }: Wanted,
+    options: EmitOptions,
+    source: Source,
+    at: number,
+  ): Span => {
+    if (host.tracing.idle) return host.tracing.start('')
+    const span = receptionSpan(host.tracing, scope, options, { source, at, matched: rules.length })
+    matchSpan(host.tracing, span, { at: matching, rules, evaluated: generation.matcher.size })
+    return span
+  }
+
+  const begin = (
+    { generation, scope, rules, nobody }: Wanted,
+    { source, span, free, resumed }: Begin,
+  ): Receipt['done'] => {
+    const { id } = scope.event
+    const comesAgain = source.replayable || isDurable(source)
+    const past = createPast(journal, id)
+    const done = answer(rules, { generation, scope, span, past, resumed, comesAgain })
+    const settled = done.then(unlessCut(comesAgain)).then((reports) => {
+      const own = reports.filter(({ event }) => event === id)
+      if (!nobody || resumed) journal.settle(id, own, source.replayable)
+      open.delete(id)
+      generations.leave(generation)
+      free()
+      counters.add('yarak_events_settled_total', { input: source.id })
+      return reports
+    })
+    open.set(id, settled)
+    return settled
+  }
+
+  /** What was cut short is not settled: it comes again after the next start, from its source or from the journal. */
   const unlessCut =
-    (source: Source) =>
+    (comesAgain: boolean) =>
     <T>(reports: T): T | Promise<never> =>
-      source.replayable && host.interrupt.aborted ? new Promise<never>(() => {}) : reports
+      comesAgain && host.interrupt.aborted ? new Promise<never>(() => {}) : reports
 
   /** Redelivered while it is in work, e.g. after a lost Kafka session: settled with the first delivery. */
-  const settledWith = async (first: Promise<readonly Report[]>, source: Source): Promise<readonly Report[]> => {
+  const settledWith = async (first: Receipt['done'], source: Source): Receipt['done'] => {
     const reports = await first
-    counters.add('yarak_events_settled_total', { input: source.id })
+    await repeated(source)
     return reports
   }
 
-  const answer = async (rules: readonly ReadyRule[], scope: Scope, span: Span): Promise<readonly Report[]> => {
-    const { event } = scope
-    if (event.source === 'internal') counters.add('yarak_falco_internal_total', { rule: event.rule })
-    const told = host.responder.tell(scope, span)
+  /** Redelivered after it was settled. */
+  const repeated = async ({ id }: Source): Receipt['done'] => {
+    counters.add('yarak_events_repeated_total', { input: id })
+    counters.add('yarak_events_settled_total', { input: id })
+    return []
+  }
+
+  const answer = async (rules: readonly ReadyRule[], reception: Reception): Promise<readonly Report[]> => {
+    const told = host.responder.tell(reception)
     const responses = rules.flatMap((rule) => {
       counters.add('yarak_rules_matched_total', { rule: rule.name })
-      return host.responder.respond(rule, scope, span) ?? []
+      return host.responder.respond(rule, reception) ?? []
     })
     const reports = await Promise.all(responses)
     await told
     return reports
   }
 
-  /** Waits for the source to have fewer unsettled events; gives the function that settles this one. */
-  const room = async (source: Source, { signal }: EmitOptions): Promise<() => void> => {
+  /**
+   * Waits for the source to have fewer unsettled events; gives the function that settles this one.
+   * Undefined: the event is to wait in the journal.
+   */
+  const room = async (source: Source, { signal }: EmitOptions, weight: number): Promise<(() => void) | undefined> => {
+    if (isDurable(source)) return parked.size > 0 ? undefined : source.unsettled.now(weight)
+    const free = source.unsettled.now(weight)
+    if (free) return free
     const stop = signal ? AbortSignal.any([signal, host.closing]) : host.closing
-    const settle = await source.unsettled.take(source.patient ? undefined : limits.patience, stop)
+    const settle = await source.unsettled.take(source.patient ? undefined : limits.patience, stop, weight)
     if (settle) return settle
     if (stop.aborted) throw new YarakError('closing', 'the gateway is stopping')
     throw new YarakError('overloaded', 'too many events are unsettled', { retryAfter: limits.patience })
   }
 
-  return {
-    source: (id, plugin) => ({
+  /** Takes up an event from the journal when there is room; undefined at a stop. */
+  const again = async (stored: StoredEvent, resumed: boolean): Promise<Receipt | undefined> => {
+    const source = sources.get(stored.input) ?? sourceOf(stored.input, { replayable: false })
+    const weight = weightOf(stored.body)
+    const free = host.closing.aborted ? undefined : await source.unsettled.take(undefined, host.closing, weight)
+    if (!free) return undefined
+    if (resumed) counters.add('yarak_events_resumed_total', { input: source.id })
+    try {
+      const wanted = select(parseEvent(stored.body, stored))
+      const span = host.tracing.remote(stored.traceparent)
+      return { id: stored.id, done: begin(wanted, { source, span, free, resumed }) }
+    } catch (error) {
+      free()
+      bury(source.id, error, { body: stored.body })
+      journal.settle(stored.id, [], false)
+      return { id: stored.id, done: Promise.resolve([]) }
+    }
+  }
+
+  const bury = (from: string, thrown: unknown, { body, position }: Omit<Lost, 'message'>): void => {
+    const error = asYarakError(thrown)
+    const letter = { at: Date.now(), kind: 'event' as const, from, reason: error.reason, message: messageOf(error) }
+    journal.bury({ ...letter, body: rawText(body), ...(position !== undefined && { position }) })
+  }
+
+  const sourceOf = (id: string, plugin: Pick<Input, 'replayable' | 'run'>): Source => {
+    const source: Source = {
       id,
       replayable: plugin.replayable,
       patient: plugin.run !== undefined,
       unsettled: createPlaces(limits.unsettled),
-    }),
-    async emit(source, raw, options = {}) {
+    }
+    sources.set(id, source)
+    return source
+  }
+
+  return {
+    source: sourceOf,
+    async emit(source, raw, options = {}, known = false) {
       counters.add('yarak_events_received_total', { input: source.id })
-      const free = await accepting.take(source.patient ? undefined : limits.patience, options.signal)
+      const free =
+        accepting.now() ?? (await accepting.take(source.patient ? undefined : limits.patience, options.signal))
       try {
         if (!free)
           throw new YarakError('overloaded', 'too many events are being accepted', { retryAfter: limits.patience })
@@ -126,24 +245,67 @@ export const createAcceptor = (host: AcceptorHost): Acceptor => {
       } catch (thrown) {
         const error = asYarakError(thrown)
         counters.add('yarak_events_rejected_total', { input: source.id, reason: error.code })
+        if (!known && LOST.includes(error.code)) bury(source.id, error, { body: rawText(raw), ...options })
         throw error
       } finally {
         free?.()
       }
     },
-    count(input, what, reason) {
+    async resume() {
+      for await (const stored of journal.pending()) if (!(await again(stored, true))) return
+    },
+    count(input, what, reason, lost) {
       if (what === 'skipped') return counters.add('yarak_input_skipped_total', { input, reason })
       counters.add('yarak_events_received_total', { input })
       counters.add('yarak_events_rejected_total', { input, reason })
+      if (lost) bury(input, new YarakError('invalid', lost.message, { reason }), lost)
     },
-    unsettled: () => open.size,
+    unsettled: () => open.size + parked.size,
     async settled() {
       while (open.size > 0) await Promise.allSettled(open.values())
     },
   }
 }
 
-interface Reception {
+/** Trying again cannot help: kept as dead letters. */
+const LOST: readonly string[] = ['invalid', 'too_large']
+
+/** Bytes of an event that takes one place; a larger one takes several, so that places bound the memory too. */
+const PLACE = 6_710
+
+const weightOf = (raw: unknown): number =>
+  typeof raw === 'string' || raw instanceof Uint8Array ? Math.max(1, Math.ceil(raw.length / PLACE)) : 1
+
+/** For an event that nobody wants. */
+const SETTLED: Receipt['done'] = Promise.resolve([])
+
+interface Wanted {
+  readonly generation: Generation
+  readonly scope: Scope
+  readonly rules: readonly ReadyRule[]
+  /** When matching began. */
+  readonly at: number
+  /** No rule matches and no output is to be told. */
+  readonly nobody: boolean
+}
+
+interface Begin {
+  readonly source: Source
+  readonly span: Span
+  readonly free: () => void
+  readonly resumed: boolean
+}
+
+const storedEvent = (event: FalcoEvent, body: string, traceparent: string | undefined): StoredEvent => ({
+  id: event.id,
+  input: event.input,
+  body,
+  at: Date.now(),
+  ...(event.authenticated && { authenticated: event.authenticated }),
+  ...(traceparent && { traceparent }),
+})
+
+interface Received {
   readonly source: Source
   readonly at: number
   readonly matched: number
@@ -153,7 +315,7 @@ const receptionSpan = (
   tracing: Tracing,
   scope: Scope,
   options: EmitOptions,
-  { source, at, matched }: Reception,
+  { source, at, matched }: Received,
 ): Span => {
   const { name, kind, attributes } = options.span ?? { name: `receive ${source.id}`, kind: 'internal' as const }
   return tracing.start(name, {
@@ -175,11 +337,17 @@ const eventAttributes = ({ event, cluster }: { event: FalcoEvent; cluster?: stri
   ...(cluster && { 'k8s.cluster.name': cluster }),
 })
 
-const matchSpan = ({ tracing, matcher }: AcceptorHost, parent: Span, at: number, rules: readonly ReadyRule[]): void =>
+interface Matched {
+  readonly at: number
+  readonly rules: readonly ReadyRule[]
+  readonly evaluated: number
+}
+
+const matchSpan = (tracing: Tracing, parent: Span, { at, rules, evaluated }: Matched): void =>
   tracing
     .start('match', {
       parent,
       at,
-      attributes: { 'yarak.rules.evaluated': matcher.size, 'yarak.rules.matched': rules.map(({ name }) => name) },
+      attributes: { 'yarak.rules.evaluated': evaluated, 'yarak.rules.matched': rules.map(({ name }) => name) },
     })
     .end()

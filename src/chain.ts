@@ -2,7 +2,9 @@
 import { YarakError } from './errors.ts'
 import type { Scope } from './names.ts'
 import type { Action, Mode, Outcome, Report, StepReport, Use } from './plugin.ts'
-import { compileCondition } from './rules/condition.ts'
+import type { Past } from './past.ts'
+import { predicate } from './rules/condition.ts'
+import { parsed } from './rules/parsed.ts'
 import { type RuleInput, type StepInput, stepSettings } from './rules/rule.ts'
 import { checkSettings, isTemplate } from './settings.ts'
 import { type CompiledStep, runStep, type StepHost } from './step.ts'
@@ -37,7 +39,7 @@ const compileStep = (input: StepInput, taken: Set<string>, templates: Templates,
   return {
     id,
     use,
-    holds: settings.if === undefined ? undefined : compileCondition(settings.if),
+    holds: settings.if === undefined ? undefined : predicate(parsed(settings.if)),
     timeout: settings.timeout ?? TIMEOUT,
     retries: settings.retries ?? 0,
     stopOnError: settings.onError !== 'continue',
@@ -65,6 +67,8 @@ export interface ChainRun {
   readonly scope: Scope
   readonly span: Span
   readonly signal: AbortSignal
+  /** What an earlier run did of it. */
+  readonly past: Past
 }
 
 /** Runs the steps in order. Never rejects: whatever goes wrong is an outcome of the report. */
@@ -75,7 +79,10 @@ export const runChain = async (run: ChainRun, host: StepHost): Promise<Report> =
   const subjects = new Map()
   let stopped = false
   for (const step of run.chain.steps) {
-    const report: StepReport = stopped ? notReached(step) : await runStep(step, { ...run, previous, subjects }, host)
+    const report: StepReport = stopped
+      ? notReached(step)
+      : (run.past.ended(step.id) ?? (await runStep(step, { ...run, previous, subjects }, host)))
+    if (!stopped) run.past.end(report)
     steps.push(report)
     previous[step.id] = report
     stopped ||= (step.stopOnError && isBad(report.outcome)) || report.outcome === 'interrupted'

@@ -8,10 +8,14 @@ export const COUNTERS = {
   yarak_events_rejected_total: 'Events refused, by input and reason.',
   yarak_events_settled_total:
     'Events of which every response ended and every notice was delivered or given up, by input.',
+  yarak_events_resumed_total: 'Events taken up from the journal, which an earlier run had accepted, by input.',
+  yarak_events_repeated_total: 'Events that a source delivered again and that needed nothing any more, by input.',
   yarak_input_skipped_total: 'Things an input read that are not events, by input and reason.',
+  yarak_reloads_total: 'Reloads of the configuration, by outcome.',
   yarak_input_failures_total: 'Times an input failed and was started again, by input.',
   yarak_falco_internal_total: "Falco's own reports (source internal), by rule.",
   yarak_rules_matched_total: 'Matches of a rule, by rule.',
+  yarak_responses_joined_total: 'Matches answered by a response that ran, or had just succeeded, by rule.',
   yarak_responses_suppressed_total: 'Matches that got no response, by rule and reason.',
   yarak_responses_ended_total: 'Responses that ended, by rule and outcome.',
   yarak_steps_ended_total: 'Steps that ended, by action and outcome.',
@@ -19,7 +23,9 @@ export const COUNTERS = {
   yarak_notices_delivered_total: 'Notices that an output took.',
   yarak_notices_filtered_total: 'Notices that the filter of an output left out.',
   yarak_notices_dead_lettered_total: 'Notices given up, by output and reason.',
+  yarak_notices_restored_total: 'Notices that an earlier run left in the journal, by output.',
   yarak_notices_retried_total: 'Further tries of deliveries, by output.',
+  yarak_listener_client_errors_total: 'Connections and requests that a listener refused, by address and reason.',
 } as const
 
 export type CounterName = keyof typeof COUNTERS
@@ -48,10 +54,11 @@ export const createCounters = (): Counters => {
   return {
     add(name, labels = {}, by = 1) {
       const series = seriesOf(name)
-      const key = keyOf(labels)
-      const kept = series.has(key) || series.size < MAX_SERIES ? labels : overflow(labels)
-      const found = series.get(keyOf(kept))
-      if (found) found.value += by
+      const found = series.get(keyOf(labels))
+      if (found) return void (found.value += by)
+      const kept = series.size < MAX_SERIES ? labels : overflow(labels)
+      const over = series.get(keyOf(kept))
+      if (over) over.value += by
       else series.set(keyOf(kept), { labels: kept, value: by })
     },
     sum(name, labels = {}) {
@@ -79,7 +86,11 @@ export const createCounters = (): Counters => {
   }
 }
 
-const keyOf = (labels: Labels): string => Object.values(labels).join('\0')
+const keyOf = (labels: Labels): string => {
+  let key = ''
+  for (const name in labels) key += `${labels[name]}\0`
+  return key
+}
 
 const overflow = (labels: Labels): Labels => Object.fromEntries(Object.keys(labels).map((name) => [name, 'overflow']))
 

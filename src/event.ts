@@ -313,11 +313,27 @@ const timeOf = (data: Members): string => {
   return time
 }
 
-/** Date.parse alone takes the 30th of February for the 2nd of March. */
+/** Date.parse alone takes the 30th of February for the 2nd of March, and takes longer. */
 const isOnTheCalendar = (time: string): boolean => {
-  const day = time.slice(0, 10)
-  return !Number.isNaN(Date.parse(time)) && new Date(`${day}T00:00:00Z`).toISOString().startsWith(day)
+  const [year, month, day] = [Number(time.slice(0, 4)), twoDigits(time, 5), twoDigits(time, 8)]
+  const [hour, minute, second] = [twoDigits(time, 11), twoDigits(time, 14), twoDigits(time, 17)]
+  const zone = time.length - 6
+  const isZoned = !time.endsWith('Z')
+  return (
+    day >= 1 &&
+    day <= (month === 2 && !isLeap(year) ? 28 : (DAYS[month] ?? 0)) &&
+    minute < 60 &&
+    second < 60 &&
+    (hour < 24 || (hour === 24 && minute === 0 && /^00(?!\.\d*[1-9])/.test(time.slice(17)))) &&
+    !(isZoned && (twoDigits(time, zone + 1) > 23 || twoDigits(time, zone + 4) > 59))
+  )
 }
+
+const DAYS = [0, 31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31]
+
+const isLeap = (year: number): boolean => (year % 4 === 0 && year % 100 !== 0) || year % 400 === 0
+
+const twoDigits = (text: string, at: number): number => (text.charCodeAt(at) - 48) * 10 + text.charCodeAt(at + 1) - 48
 
 const tagsOf = (data: Members): readonly string[] => {
   const tags = data.tags ?? NO_TAGS

@@ -1,25 +1,26 @@
 /** The gateway: wires inputs, rules and outputs, and owns their start and stop. */
 import { Hono } from 'hono'
 import { createAcceptor, type Source } from './accept.ts'
-import { compileChain } from './chain.ts'
+import { type Change, compareOptions } from './changes.ts'
 import { createCounters } from './counters.ts'
-import { createDelivery, deliverySettings, type Delivery } from './deliver.ts'
+import type { Delivery } from './deliver.ts'
 import { messageOf, YarakError } from './errors.ts'
-import { createGuard, guardSettings } from './guard.ts'
+import { createGeneration, createGenerations, unique } from './generation.ts'
 import { createHttpClient } from './http.ts'
 import { createIo, type IoHost } from './io.ts'
+import type { DeadLetter, Journal, JournalHealth } from './journal/index.ts'
+import { memoryJournal } from './journal/memory.ts'
+import { createLag } from './lag.ts'
+import { createLeftovers } from './leftovers.ts'
 import { createPlaces } from './limit.ts'
-import { type GatewayOptions, LIMITS, type OutputInput, SILENT } from './options.ts'
+import { type GatewayOptions, LIMITS, SILENT } from './options.ts'
 import { type Health, mountOps } from './ops.ts'
 import type { Emit, Input, InputIo, Io, Mode, Notice, Use } from './plugin.ts'
 import { createResources } from './resources.ts'
-import { createResponder, type ReadyRule } from './respond.ts'
-import { createMatcher } from './rules/matcher.ts'
-import { modeOf } from './rules/rule.ts'
-import { checkSettings } from './settings.ts'
+import { createResponder } from './respond.ts'
 import { memoryState } from './state.ts'
 import { createSubscribers } from './subscribe.ts'
-import { createSupervisor } from './supervise.ts'
+import { createSupervisor, type InputStatus, type Mount } from './supervise.ts'
 import { createTracing, type Span } from './telemetry.ts'
 import { createTemplates } from './template.ts'
 import { VERSION } from './version.ts'
@@ -28,14 +29,24 @@ import { VERSION } from './version.ts'
 export interface Gateway {
   /** The routes of the inputs: mount it in any Hono app, or serve `app.fetch`. */
   readonly app: Hono
+  /** The same routes by input, for a host that listens in several places; with what answers on node:http before Hono. */
+  readonly mounts: readonly Mount[]
   /** Health and metrics: `/healthz`, `/livez`, `/readyz`, `/metrics`. */
   readonly ops: Hono
   /** Hands an event to the gateway, as an input would. */
   readonly emit: Emit
-  /** Starts the inputs that run by themselves. */
+  /** Takes up what an earlier run left in the journal, and starts the inputs that run by themselves. */
   start(): Promise<void>
   /** Resolves when every input has ended by itself, e.g. a file read once. */
   ended(): Promise<void>
+  /**
+   * Takes new rules, outputs, guards, mode and cluster as a whole; what began ends on the old ones. An output that is the
+   * same keeps its connection and queue. Changes of inputs and resources are told, and take effect at the next start.
+   * @param options the new options, or what loads them: when it throws, that is counted as a reload that failed
+   * @returns what differs
+   * @throws YarakError `config`, and then everything stays as it was
+   */
+  reload(options: GatewayOptions | (() => GatewayOptions)): Promise<readonly Change[]>
   /**
    * Takes no new events, lets what runs finish until the deadline, then cuts it short and closes everything.
    * A second call waits for the first.
@@ -44,6 +55,12 @@ export interface Gateway {
   stop(options?: { deadline?: number }): Promise<void>
   /** Every notice from now on. A reader that falls 1,000 behind misses the oldest. */
   events(): AsyncIterable<Notice>
+  /**
+   * Tries a dead letter again: a notice goes to its output, an event's text is taken in anew.
+   * @returns what became of it: `delivered`, `kept` (it waits in the journal), `accepted`, or why it is a dead letter again
+   * @throws YarakError `config` when its output is not configured, `invalid` when it is still no event
+   */
+  replay(letter: DeadLetter): Promise<{ readonly outcome: string }>
   health(): Health
   readonly mode: Mode
 }
@@ -56,7 +73,7 @@ export interface Gateway {
  * await gateway.start()
  */
 export const createGateway = (options: GatewayOptions): Gateway => {
-  const { inputs = [], rules = [], outputs = [], mode = 'observe', log = SILENT } = options
+  const { inputs = [], log = SILENT } = options
   const limits = { ...LIMITS, ...options.limits }
   const tracing = createTracing(VERSION)
   const counters = createCounters()
@@ -65,8 +82,7 @@ export const createGateway = (options: GatewayOptions): Gateway => {
   const subscribers = createSubscribers<Notice>()
   const stopping = new AbortController()
   const interrupt = new AbortController()
-  const guard = createGuard(guardSettings.parse(options.guards ?? {}))
-
+  const journal = options.journal ?? memoryJournal()
   const state = options.state ?? memoryState()
   const ioHost: IoHost = {
     tracing,
@@ -79,35 +95,21 @@ export const createGateway = (options: GatewayOptions): Gateway => {
   }
   const io = (id: string, span?: Span): Io => createIo(ioHost, id, span)
   const resources = createResources(options.resources ?? [], io)
-
   unique(
     'input',
     inputs.map(({ id }) => id),
   )
-  unique(
-    'rule',
-    rules.map(({ name }) => name),
-  )
-  const deliveries = outputs.map((output) => openDelivery(output, { tracing, counters, log, io }))
-  unique(
-    'output',
-    deliveries.map(({ id }) => id),
-  )
-  const known = new Set(deliveries.map(({ id }) => id))
-  const ready = rules.map((rule): ReadyRule => {
-    const unknown = rule.notify?.find((id) => !known.has(id))
-    if (unknown !== undefined) throw new YarakError('config', `rule ${rule.name}: notify names no output ${unknown}`)
-    return { ...rule, chain: compileChain(rule, templates), effective: modeOf(rule, mode) }
-  })
+  const generationHost = { tracing, counters, log, journal, io, templates }
+  const generations = createGenerations(createGeneration(options, generationHost), (output) => void retire(output))
+  const outputs = (): readonly Delivery[] => generations.current.outputs
+  const leftovers = createLeftovers({ journal, log, outputs })
 
   const perAction = new Map<string, ReturnType<typeof createPlaces>>()
   const responder = createResponder({
     tracing,
-    guard,
     counters,
     log,
     limits,
-    outputs: deliveries,
     interrupt: interrupt.signal,
     io,
     place: (action, signal) =>
@@ -119,20 +121,22 @@ export const createGateway = (options: GatewayOptions): Gateway => {
     counters,
     log,
     limits,
+    journal,
     responder,
-    matcher: createMatcher(ready),
-    cluster: options.cluster,
+    generations,
     closing: stopping.signal,
     interrupt: interrupt.signal,
   })
 
+  const noteLag = createLag(counters)
   const inputIo = (use: Use<Input>): InputIo => {
     const source = acceptor.source(use.id, use.plugin)
     return {
       ...io(use.id),
       emit: (raw, opts) => acceptor.emit(source, raw, opts),
       signal: stopping.signal,
-      count: (what, reason) => acceptor.count(use.id, what, reason),
+      count: (what, reason, lost) => acceptor.count(use.id, what, reason, lost),
+      measure: (what, value, labels) => what === 'lag' && noteLag({ input: use.id, ...labels }, value),
     }
   }
   const supervisor = createSupervisor(
@@ -140,47 +144,107 @@ export const createGateway = (options: GatewayOptions): Gateway => {
     { log, counters, signal: stopping.signal },
   )
   const app = new Hono()
-  for (const routes of supervisor.routes) app.route('/', routes)
+  for (const mount of supervisor.mounts) app.route('/', mount.app)
 
   const host: Source = acceptor.source('host', { replayable: false })
   const health = (): Health => ({
-    ready: !stopping.signal.aborted && supervisor.status().every(({ state }) => state !== 'failing'),
-    mode,
+    ready: isReady(stopping.signal, supervisor.status(), journal.health()),
+    mode: generations.current.mode,
+    generation: generations.current.number,
     inputs: supervisor.status(),
-    outputs: deliveries.map(({ id, queued, lastError }) => ({ id, queued, ...(lastError && { lastError }) })),
+    outputs: outputs().map(({ id, queued, lastError }) => ({ id, queued, ...(lastError && { lastError }) })),
+    journal: journal.health(),
     running: responder.running,
     unsettled: acceptor.unsettled(),
   })
-  countGauges(counters, { responder, deliveries, acceptor })
+  countGauges(counters, { responder, outputs, acceptor, journal })
 
+  /** An output that no configuration names any more: what it has not delivered in time is kept or given up. */
+  const retire = async (output: Delivery): Promise<void> => {
+    await output.close(AbortSignal.any([AbortSignal.timeout(RETIRE), interrupt.signal]))
+    await leftovers.takeUp(output.id)
+  }
+
+  const swapTo = (next: GatewayOptions): readonly Change[] => {
+    const changes = compareOptions({ ...options, ...generations.current.options }, next)
+    if (changes.some(({ needsRestart }) => !needsRestart)) {
+      generations.swap(createGeneration(next, generationHost, generations.current))
+    }
+    return changes
+  }
+
+  const reload: Gateway['reload'] = async (next) => {
+    try {
+      const changes = swapTo(typeof next === 'function' ? next() : next)
+      counters.add('yarak_reloads_total', { outcome: 'succeeded' })
+      return changes
+    } catch (error) {
+      counters.add('yarak_reloads_total', { outcome: 'failed' })
+      throw error
+    }
+  }
+
+  const replay = async (letter: DeadLetter): Promise<{ outcome: string }> => {
+    if (letter.kind === 'event') {
+      await acceptor.emit(host, letter.body, {}, true)
+      return { outcome: 'accepted' }
+    }
+    const output = outputs().find(({ id }) => id === letter.from)
+    if (!output) throw new YarakError('config', `no output ${letter.from} is configured`)
+    return { outcome: await output.again(letter) }
+  }
+
+  const start = async (): Promise<void> => {
+    await leftovers.takeUp()
+    resumed = acceptor.resume().catch((error: unknown) => {
+      log.error('what an earlier run left in the journal cannot be read', { error: messageOf(error) })
+    })
+    supervisor.start()
+  }
+
+  let resumed: Promise<void> = Promise.resolve()
   let stopped: Promise<void> | undefined
   const stop = async (deadline: number): Promise<void> => {
     stopping.abort(new YarakError('closing', 'the gateway is stopping'))
     const timer = setTimeout(() => interrupt.abort(new YarakError('interrupted', 'the deadline passed')), deadline)
     const gaveUp = new Promise<void>((resolve) => interrupt.signal.addEventListener('abort', () => resolve()))
     await Promise.race([Promise.all([supervisor.ended(), acceptor.settled()]), gaveUp])
-    await Promise.all(deliveries.map((delivery) => delivery.close(interrupt.signal)))
+    await Promise.all(outputs().map((delivery) => delivery.close(interrupt.signal)))
     await Promise.race([acceptor.settled(), gaveUp])
     clearTimeout(timer)
+    await resumed
     await resources.close().catch((error: unknown) => log.warn('closing failed', { error: messageOf(error) }))
     await http.close()
+    await journal.flush()
     subscribers.close()
   }
 
   return {
     app,
+    mounts: supervisor.mounts,
     ops: mountOps(health, counters),
-    mode,
-    emit: (raw, opts) => acceptor.emit(host, raw, opts),
-    async start() {
-      supervisor.start()
+    get mode() {
+      return generations.current.mode
     },
-    ended: () => supervisor.ended(),
+    emit: (raw, opts) => acceptor.emit(host, raw, { authenticated: 'host', ...opts }),
+    start,
+    reload,
+    replay,
+    ended: async () => {
+      await Promise.all([supervisor.ended(), resumed])
+    },
     stop: ({ deadline = 10_000 } = {}) => (stopped ??= stop(deadline)),
     events: () => subscribers.subscribe(),
     health,
   }
 }
+
+/** Milliseconds that an output gets to deliver what it has when a reload removes it. */
+const RETIRE = 60_000
+
+/** An output that is down does not make the gateway unready; a journal that cannot keep what it accepts does. */
+const isReady = (stopping: AbortSignal, inputs: readonly InputStatus[], { mode }: JournalHealth): boolean =>
+  !stopping.aborted && mode !== 'degraded' && inputs.every(({ state }) => state !== 'failing')
 
 const getOrMake = <T>(map: Map<string, T>, key: string, make: () => T): T => {
   const found = map.get(key) ?? make()
@@ -188,28 +252,16 @@ const getOrMake = <T>(map: Map<string, T>, key: string, make: () => T): T => {
   return found
 }
 
-const unique = (what: string, ids: readonly string[]): void => {
-  const twice = ids.find((id, i) => ids.indexOf(id) !== i)
-  if (twice !== undefined)
-    throw new YarakError('config', `two ${what}s are called ${twice}; give one a label or another name`)
-}
-
-const openDelivery = (input: OutputInput, host: Parameters<typeof createDelivery>[2]): Delivery => {
-  const { output: use, ...settings } = 'output' in input ? input : { output: input }
-  const problems = checkSettings(deliverySettings, settings)
-  if (problems[0]) throw new YarakError('config', `output ${use.id}: ${problems[0].message}`)
-  return createDelivery(use, deliverySettings.parse(settings), host)
-}
-
 type Gauged = {
   responder: { running: number; queued: number }
-  deliveries: readonly Delivery[]
+  outputs(): readonly Delivery[]
   acceptor: { unsettled(): number }
+  journal: Pick<Journal, 'health'>
 }
 
 const countGauges = (
   counters: ReturnType<typeof createCounters>,
-  { responder, deliveries, acceptor }: Gauged,
+  { responder, outputs, acceptor, journal }: Gauged,
 ): void => {
   counters.gauge('yarak_events_unsettled', 'Accepted events that are not settled.', () => [[{}, acceptor.unsettled()]])
   counters.gauge('yarak_responses_running', 'Responses that run.', () => [[{}, responder.running]])
@@ -217,6 +269,10 @@ const countGauges = (
     [{}, responder.queued],
   ])
   counters.gauge('yarak_notices_queued', 'Notices that wait or are being delivered, by output.', () =>
-    deliveries.map(({ id, queued }) => [{ output: id }, queued]),
+    outputs().map(({ id, queued }) => [{ output: id }, queued]),
   )
+  counters.gauge('yarak_journal_bytes', 'Bytes of the journal on disk, by mode.', () => {
+    const { mode, size } = journal.health()
+    return [[{ mode }, size]]
+  })
 }

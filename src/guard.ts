@@ -19,13 +19,20 @@ export interface Refusal {
   readonly message: string
 }
 
+/** What is to be judged. */
+export interface Question {
+  readonly change: Change
+  /** The live target; undefined: it could not be found. */
+  readonly subject: Subject | undefined
+  /** The action acts on the event's target. */
+  readonly needsSubject: boolean
+  /** How the event's sender proved who it is. */
+  readonly authenticated: string | undefined
+}
+
 export interface Guard {
-  /**
-   * @param subject the live target; undefined: it could not be found
-   * @param needsSubject the action acts on the event's target
-   * @returns why not, or undefined when the step may run
-   */
-  judge(change: Change, subject: Subject | undefined, needsSubject: boolean): Refusal | undefined
+  /** @returns why not, or undefined when the step may run */
+  judge(question: Question): Refusal | undefined
 }
 
 export const createGuard = (settings: GuardSettings): Guard => {
@@ -34,8 +41,10 @@ export const createGuard = (settings: GuardSettings): Guard => {
     ...(settings.ownNamespace ? [settings.ownNamespace] : []),
   ])
   return {
-    judge(change, subject, needsSubject) {
-      if (change === 'nothing' || !needsSubject) return undefined
+    judge({ change, subject, needsSubject, authenticated }) {
+      if (change === 'nothing') return undefined
+      if (change === 'destructive' && !authenticated) return UNAUTHENTICATED
+      if (!needsSubject) return undefined
       if (!subject) return { reason: 'no-target', message: 'the event names no target that can be found' }
       const namespace = subject.kind === 'Namespace' ? subject.name : subject.namespace
       if (namespace !== undefined && namespaces.has(namespace)) {
@@ -44,4 +53,9 @@ export const createGuard = (settings: GuardSettings): Guard => {
       return undefined
     },
   }
+}
+
+const UNAUTHENTICATED: Refusal = {
+  reason: 'unauthenticated-source',
+  message: 'the sender of the event did not prove who it is: set up authentication at its input, or `trust: true`',
 }

@@ -1,33 +1,46 @@
 /** Bounds: a counting semaphore, and lanes that keep the work on one thing in order. */
 
-/** A number of places; who finds none waits in line. */
+/** A number of places; who finds too few waits in line. What needs more than there are gets in alone. */
 export interface Places {
+  /** Takes places if they are free now and nobody waits; gives the function that frees them. */
+  now(weight?: number): (() => void) | undefined
   /**
-   * Takes a place; gives the function that frees it, undefined when `waitMs` passed or the signal fired first.
+   * Takes places; gives the function that frees them, undefined when `waitMs` passed or the signal fired first.
    * @param waitMs how long to wait; default without limit
+   * @param weight how many; default 1
    */
-  take(waitMs?: number, signal?: AbortSignal): Promise<(() => void) | undefined>
+  take(waitMs?: number, signal?: AbortSignal, weight?: number): Promise<(() => void) | undefined>
   readonly taken: number
   readonly waiting: number
 }
 
-type Wake = (got: boolean) => void
+interface Waiter {
+  readonly weight: number
+  wake(got: boolean): void
+}
 
 export const createPlaces = (size: number): Places => {
   let taken = 0
-  const line = new Set<Wake>()
-  const free = (): void => {
-    const [next] = line
-    if (next) next(true)
-    else taken--
-  }
-  const once = (): (() => void) => {
+  const line = new Set<Waiter>()
+  const fits = (weight: number): boolean => taken === 0 || taken + weight <= size
+
+  const take = (weight: number): (() => void) => {
+    taken += weight
     let freed = false
     return () => {
-      if (!freed) free()
+      if (!freed) free(weight)
       freed = true
     }
   }
+  const free = (weight: number): void => {
+    taken -= weight
+    for (const next of line) {
+      if (!fits(next.weight)) return
+      next.wake(true)
+    }
+  }
+  const now = (weight = 1): (() => void) | undefined => (line.size === 0 && fits(weight) ? take(weight) : undefined)
+
   return {
     get taken() {
       return taken
@@ -35,25 +48,24 @@ export const createPlaces = (size: number): Places => {
     get waiting() {
       return line.size
     },
-    async take(waitMs, signal) {
-      if (taken < size) {
-        taken++
-        return once()
-      }
+    now,
+    async take(waitMs, signal, weight = 1) {
+      const free = now(weight)
+      if (free) return free
       if (signal?.aborted || waitMs === 0) return undefined
-      const got = await new Promise<boolean>((resolve) => {
-        const wake: Wake = (got) => {
-          line.delete(wake)
+      return new Promise((resolve) => {
+        const wake = (got: boolean): void => {
+          line.delete(waiter)
           clearTimeout(timer)
           signal?.removeEventListener('abort', giveUp)
-          resolve(got)
+          resolve(got ? take(weight) : undefined)
         }
+        const waiter: Waiter = { weight, wake }
         const giveUp = (): void => wake(false)
         const timer = waitMs === undefined ? undefined : setTimeout(giveUp, waitMs)
         signal?.addEventListener('abort', giveUp, { once: true })
-        line.add(wake)
+        line.add(waiter)
       })
-      return got ? once() : undefined
     },
   }
 }

@@ -6,6 +6,12 @@ if (major < 22 || (major === 22 && minor < 19)) {
   process.stderr.write(`yarak needs Node.js 22.19 or newer, this is ${process.versions.node}\n`)
   process.exitCode = 1
 } else {
+  // Node 22 calls its SQLite experimental, and kafkajs asks for timeouts below zero: neither is news to a user
+  const warn = process.emitWarning
+  process.emitWarning = (text: string | Error, ...rest: never[]) => {
+    const known = String(text).startsWith('SQLite') || (rest as unknown[]).includes('TimeoutNegativeWarning')
+    if (!known) warn.call(process, text, ...rest)
+  }
   const { main } = await import('./cli/index.ts')
   const stop = new AbortController()
   const onSignal = (): void => {
@@ -25,6 +31,7 @@ if (major < 22 || (major === 22 && minor < 19)) {
     colours: { out: process.stdout.isTTY && !process.env.NO_COLOR, err: process.stderr.isTTY && !process.env.NO_COLOR },
     env: process.env,
     signal: stop.signal,
+    onHangup: (listener) => void process.on('SIGHUP', listener),
   })
   process.off('SIGINT', onSignal)
   process.off('SIGTERM', onSignal)

@@ -1,15 +1,19 @@
 /** The routes for those who run Yarak: health and metrics. */
 import { Hono } from 'hono'
 import type { Counters } from './counters.ts'
+import type { JournalHealth } from './journal/index.ts'
 import type { Mode } from './plugin.ts'
 import type { InputStatus } from './supervise.ts'
 
 export interface Health {
-  /** Every input works. An output that is down does not make the gateway unready. */
+  /** Every input works, and the journal keeps what is accepted. An output that is down does not make it unready. */
   readonly ready: boolean
   readonly mode: Mode
+  /** Counts reloads, from 1. */
+  readonly generation: number
   readonly inputs: readonly InputStatus[]
   readonly outputs: readonly { readonly id: string; readonly queued: number; readonly lastError?: string }[]
+  readonly journal: JournalHealth
   /** Responses that run. */
   readonly running: number
   /** Accepted events that are not settled. */
@@ -19,7 +23,9 @@ export interface Health {
 export const mountOps = (health: () => Health, counters: Counters): Hono => {
   const ops = new Hono()
   ops.get('/livez', (c) => c.text('ok'))
-  ops.get('/healthz', (c) => c.body('{"status": "ok"}', 200, { 'content-type': 'application/json' }))
+  // These two answer to any method, as Falcosidekick's do.
+  ops.all('/healthz', (c) => c.body('{"status": "ok"}', 200, { 'content-type': 'application/json' }))
+  ops.all('/ping', (c) => c.text('pong\n'))
   ops.get('/readyz', (c) => {
     const now = health()
     return c.json(now, now.ready ? 200 : 503)

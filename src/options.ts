@@ -3,6 +3,7 @@ import type { Dispatcher } from 'undici'
 import type { z } from 'zod'
 import type { deliverySettings } from './deliver.ts'
 import type { guardSettings } from './guard.ts'
+import type { Journal } from './journal/index.ts'
 import type { Input, Log, Mode, Output, Resource, Use } from './plugin.ts'
 import type { RuleInput } from './rules/rule.ts'
 import type { StateStore } from './state.ts'
@@ -18,7 +19,7 @@ export interface Limits {
   readonly responses: number
   /** Runs of one action. Default 32. */
   readonly perAction: number
-  /** Accepted events of one input that are not settled. Default 10,000. */
+  /** Accepted events of one input that are not settled; an event beyond 6.5 KiB counts as several. Default 10,000. */
   readonly unsettled: number
   /** Responses that wait for the same target. Default 100. */
   readonly perTarget: number
@@ -41,6 +42,8 @@ export interface GatewayOptions {
   readonly dataDir?: string
   /** Where plugins remember, e.g. read offsets. Default in memory. */
   readonly state?: StateStore
+  /** Where accepted events and what was done about them are kept over a crash. Default in memory. */
+  readonly journal?: Journal
   /** What plugins see as the environment. Default empty. */
   readonly env?: Readonly<Record<string, string | undefined>>
   /** Default silent. */

@@ -5,12 +5,12 @@
  * on the event's **target**; a **guard** may refuse; each step gives a **result** and maybe **artifacts**; the whole is
  * a **response** with a **report**; an **output** is told of events and reports, each as a **notice**.
  */
+import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Hono } from 'hono'
 import type { z } from 'zod'
-import { YarakError } from './errors.ts'
+import { declare } from './declare.ts'
 import type { FalcoEvent } from './event.ts'
 import type { Http, HttpRequest } from './http.ts'
-import { checkSettings } from './settings.ts'
 import type { Target } from './target.ts'
 
 export { z } from 'zod'
@@ -19,6 +19,7 @@ export { type FalcoEvent, type FieldValue, type Priority, PRIORITIES, severity, 
 export type { Http, HttpRequest, HttpResponse } from './http.ts'
 export { targetOf, type Target } from './target.ts'
 export { duration, secret, size } from './settings.ts'
+export { createPlaces, type Places } from './limit.ts'
 export { message, type Message } from './message.ts'
 
 /** What every kind of plugin declares. */
@@ -107,8 +108,20 @@ export interface EmitOptions {
   signal?: AbortSignal
   /** The reception's span, when the input knows better than `receive <id>`. */
   span?: ReceptionSpan
-  /** How the sender proved who it is, e.g. `bearer`, `mtls`, `loopback`. Absent: not at all. */
+  /**
+   * How the sender proved who it is: `bearer`, `basic`, `hmac`, `path`, `mtls`, `sasl`; `unix`, `loopback`, `file`,
+   * `stdin`: nobody but this machine can send; `trust`: its input is set to be trusted. Absent: not at all, and then no
+   * step destroys anything because of it.
+   */
   authenticated?: string
+}
+
+/** What an input could not take, for the dead letters. */
+export interface Lost {
+  readonly message: string
+  /** As it came. */
+  readonly body: string | Uint8Array
+  readonly position?: string
 }
 
 /** Name, kind and attributes of the span of an event's reception. */
@@ -141,11 +154,19 @@ export interface InputIo extends Io {
   /** Aborted when the gateway stops: `run` then returns. */
   readonly signal: AbortSignal
   /**
-   * Counts what came and was never emitted: `skipped` is no event at all, `rejected` is one that could not be taken.
-   * What `emit` rejects is counted by the gateway.
+   * Counts what came and was never emitted: `skipped` is no event at all, `rejected` is one that could not be taken; with
+   * `lost` it is kept as a dead letter. What `emit` rejects is counted by the gateway, and kept when it is no event.
    */
-  count(what: 'skipped' | 'rejected', reason: string): void
+  count(what: 'skipped' | 'rejected', reason: string, lost?: Lost): void
+  /**
+   * Tells how far the source is. `lag`: what it still holds and has not settled, exported as `yarak_input_lag` with few
+   * and bounded `labels`. `read_bytes` of `total_bytes`: for a progress bar over `path`, not exported.
+   */
+  measure(what: 'lag' | 'read_bytes' | 'total_bytes', value: number, labels: Readonly<Record<string, string>>): void
 }
+
+/** Answers a request on node:http, when it is for this input; false: it is for somebody else. */
+export type Handle = (request: IncomingMessage, response: ServerResponse) => boolean
 
 /** Brings events in. Declares `routes` (push), or `run` (pull), or both. */
 export interface Input<S extends z.ZodType = z.ZodType> extends Spec<S> {
@@ -153,6 +174,8 @@ export interface Input<S extends z.ZodType = z.ZodType> extends Spec<S> {
   readonly replayable: boolean
   /** Push: routes mounted into `gateway.app` when the gateway is made. */
   routes?(config: z.output<S>, io: InputIo): Hono
+  /** The same routes, or the hot ones among them, on node:http: the binary asks it before Hono. */
+  handle?(config: z.output<S>, io: InputIo): Handle
   /** Pull: ends when the source ends or the signal fires; a rejection is retried with back-off. */
   run?(config: z.output<S>, io: InputIo): Promise<void>
 }
@@ -233,6 +256,8 @@ export interface Step extends Io {
 /** Depends on the settings. Declared as a method, so that actions of all settings fit in one list. */
 export type Decided<P, T> = { of(params: P): T }['of']
 
+type Decided2<P, Q, T> = { of(params: P, step: Q): T }['of']
+
 /** Does one thing about an event. */
 export interface Action<S extends z.ZodType = z.ZodType> extends Spec<S> {
   readonly changes: Change | Decided<z.output<S>, Change>
@@ -244,6 +269,12 @@ export interface Action<S extends z.ZodType = z.ZodType> extends Spec<S> {
   /** A short example for the docs page: the `with` of a step. It is checked by the conformance test. */
   readonly example?: z.input<S>
   run(params: z.output<S>, step: Step): Promise<Result>
+  /**
+   * Asked when a crash left open whether `run` happened: its result when it did, undefined when it did not.
+   * `'repeatable'`: running it twice has the effect of running it once, so it is simply run again.
+   * Default: a step that changes nothing runs again, any other ends as `unknown`.
+   */
+  readonly done?: 'repeatable' | Decided2<z.output<S>, Step, Promise<Result | undefined>>
 }
 
 export const defineAction = <S extends z.ZodType>(spec: Action<S>): Declared<Action<S>, Templated<z.input<S>>> =>
@@ -363,26 +394,3 @@ export interface Resource<T = unknown, S extends z.ZodType = z.ZodType> extends 
 
 export const defineResource = <T, S extends z.ZodType>(spec: Resource<T, S>): Declared<Resource<T, S>, z.input<S>> =>
   declare(spec)
-
-// ── the declaration made callable ───────────────────────────────────────────────────────────────────────────────────
-
-const LABEL = /^[a-z0-9-]+$/
-
-const declare = <P extends Spec, I>(spec: P): Declared<P, I> => {
-  const make = (config: I, label?: string): Use<P> => {
-    if (label !== undefined && !LABEL.test(label)) {
-      throw new YarakError('config', `${spec.type}/${label}: a label is of a-z, 0-9 and -`)
-    }
-    const id = label === undefined ? spec.type : `${spec.type}/${label}`
-    return { id, plugin: declared, config: check(spec, config, id) }
-  }
-  const declared = Object.freeze(Object.assign(make, spec))
-  return declared
-}
-
-const check = (spec: Spec, config: unknown, id: string): unknown => {
-  const isAction = 'changes' in spec
-  const problems = checkSettings(spec.config, config, { templates: isAction })
-  if (problems.length > 0) throw new YarakError('config', problems.map((one) => `${id}: ${one.message}`).join('; '))
-  return isAction ? config : spec.config.parse(config)
-}

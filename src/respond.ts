@@ -1,27 +1,21 @@
 /** Answers one event: its responses, in order per target, and the notices to the outputs. */
-import { type Chain, runChain } from './chain.ts'
+import { runChain } from './chain.ts'
 import type { Counters } from './counters.ts'
 import type { Delivery } from './deliver.ts'
-import { responseId, uuidv7 } from './ids.ts'
+import type { Generation, ReadyRule } from './generation.ts'
+import { responseId } from './ids.ts'
+import { createJoins, type Leader } from './join.ts'
 import { createLanes, createPlaces } from './limit.ts'
 import type { Scope } from './names.ts'
 import type { Limits } from './options.ts'
-import type { Log, Mode, Notice, Report } from './plugin.ts'
-import type { RuleInput } from './rules/rule.ts'
+import { type EventPast, NO_PAST, type Past } from './past.ts'
+import type { Log, Notice, Report } from './plugin.ts'
 import type { StepHost } from './step.ts'
 import type { Span } from './telemetry.ts'
 
-/** A rule, ready to answer events. */
-export interface ReadyRule extends RuleInput {
-  readonly chain: Chain
-  /** What the rule and the gateway together allow. */
-  readonly effective: Mode
-}
-
-export interface ResponderHost extends StepHost {
+export interface ResponderHost extends Omit<StepHost, 'guard'> {
   readonly counters: Counters
   readonly log: Log
-  readonly outputs: readonly Delivery[]
   readonly limits: Limits
   /** Fires when running responses are to be cut short. */
   readonly interrupt: AbortSignal
@@ -29,26 +23,58 @@ export interface ResponderHost extends StepHost {
   publish(notice: Notice): void
 }
 
+/** An event that is to be answered. */
+export interface Reception {
+  readonly scope: Scope
+  /** The span of its reception. */
+  readonly span: Span
+  /** The rules, outputs and guards that it is answered by. */
+  readonly generation: Generation
+  readonly past: EventPast
+  /** An earlier run accepted it. */
+  readonly resumed: boolean
+  /** What a stop cuts short comes again, so nobody is told that it was cut short. */
+  readonly comesAgain: boolean
+}
+
+/** What it takes to tell the outputs of an event. */
+export type Told = Omit<Reception, 'past'> & { readonly past: Pick<EventPast, 'wasTold' | 'told'> }
+
 export interface Responder {
-  /** Tells the outputs of the event; resolves when each delivered it, left it out or gave it up. */
-  tell(scope: Scope, span: Span): Promise<unknown>
-  /** Runs a rule's chain and tells of its report; undefined: suppressed. Resolves when all of it is settled. */
-  respond(rule: ReadyRule, scope: Scope, span: Span): Promise<Report> | undefined
+  /** Tells the outputs of the event; resolves when each delivered it, left it out, gave it up or has it durable. */
+  tell(reception: Told): Promise<unknown> | undefined
+  /**
+   * Runs a rule's chain and tells of its report, or joins a response that does or did the same; undefined: suppressed.
+   * Resolves when all of it is settled.
+   */
+  respond(rule: ReadyRule, reception: Reception): Promise<Report> | undefined
   readonly running: number
   readonly queued: number
 }
 
+/** Milliseconds in which further events on the same target join a response. */
+const JOIN = 60_000
+
 export const createResponder = (host: ResponderHost): Responder => {
   const lanes = createLanes(host.limits.perTarget)
   const places = createPlaces(host.limits.responses)
+  const joins = createJoins()
   let queued = 0
 
-  const offerAll = (notice: Notice, scope: Scope, span: Span, asked: readonly string[] = []): Promise<unknown> => {
+  const offerAll = (notice: Notice, { scope, past, generation }: Told, span: Span, asked: readonly string[] = []) => {
     host.publish(notice)
-    return Promise.all(host.outputs.map((output) => output.offer(notice, scope, span, asked.includes(output.id))))
+    if (generation.outputs.length === 0) return undefined
+    const rule = notice.report?.rule
+    const open = generation.outputs.filter(({ id }) => !past.wasTold(id, rule))
+    const offer = async (output: Delivery): Promise<void> => {
+      const how = await output.offer(notice, scope, span, asked.includes(output.id))
+      if (how !== 'filtered') past.told(output.id, rule)
+    }
+    return Promise.all(open.map(offer))
   }
 
-  const run = async (rule: ReadyRule, scope: Scope, span: Span, id: string): Promise<Report> => {
+  const run = async (rule: ReadyRule, reception: Reception, span: Span, past: Past, id: string): Promise<Report> => {
+    const { scope, generation } = reception
     const free = await places.take()
     queued--
     try {
@@ -62,15 +88,16 @@ export const createResponder = (host: ResponderHost): Responder => {
           scope: { ...scope, response },
           span,
           signal: host.interrupt,
+          past,
         },
-        host,
+        { ...host, guard: generation.guard },
       )
     } finally {
       free?.()
     }
   }
 
-  const finish = async (rule: ReadyRule, scope: Scope, span: Span, report: Report): Promise<Report> => {
+  const ended = (rule: ReadyRule, span: Span, report: Report): void => {
     host.counters.add('yarak_responses_ended_total', { rule: rule.name, outcome: report.outcome })
     for (const step of report.steps) {
       host.counters.add('yarak_steps_ended_total', { action: step.action, outcome: step.outcome })
@@ -78,8 +105,6 @@ export const createResponder = (host: ResponderHost): Responder => {
     span.set({ 'yarak.outcome': report.outcome })
     const bad = report.steps.find(({ error, outcome }) => error && outcome === report.outcome)
     if (bad) span.fail(new Error(`${bad.id}: ${bad.summary}`))
-    const told = offerAll({ id: uuidv7(Date.now()), event: scope.event, report }, scope, span, rule.notify)
-    span.end()
     host.log.info('response ended', {
       rule: rule.name,
       outcome: report.outcome,
@@ -88,8 +113,64 @@ export const createResponder = (host: ResponderHost): Responder => {
       target: report.target,
       trace_id: report.traceId,
     })
-    await told
-    return report
+  }
+
+  const lead = (rule: ReadyRule, reception: Reception, id: string): Promise<Report> | undefined => {
+    const { scope, resumed } = reception
+    const span = host.tracing.start(`respond ${rule.name}`, {
+      parent: reception.span,
+      attributes: {
+        ...attributesOf(rule, scope, id),
+        'yarak.generation': reception.generation.number,
+        ...(resumed && { 'yarak.resumed': true }),
+      },
+    })
+    const past = rule.effective === 'enforce' ? reception.past.of(rule.name) : NO_PAST
+    const report = Promise.withResolvers<Report>()
+    const task = async (): Promise<Report> => {
+      const known = past.report()
+      if (known) queued--
+      const made = known ?? (await run(rule, reception, span, past, id))
+      past.close(made)
+      ended(rule, span, made)
+      report.resolve(made)
+      const cut = made.outcome === 'interrupted' && reception.comesAgain
+      const told = cut ? undefined : offerAll({ id, event: scope.event, report: made }, reception, span, rule.notify)
+      span.end()
+      await told
+      return made
+    }
+    const key = rule.parallel ? undefined : scope.target?.key
+    queued++
+    const started = key === undefined ? task() : lanes.run(key, task)
+    if (started) {
+      joins.lead(rule.name, scope.target?.key, rule.join ?? (rule.parallel ? 0 : JOIN), {
+        id,
+        span,
+        report: report.promise,
+      })
+      return started
+    }
+    queued--
+    host.counters.add('yarak_responses_suppressed_total', { rule: rule.name, reason: 'target_busy' })
+    host.log.warn('response suppressed: too many wait for the same target', { rule: rule.name, target: key })
+    span.set({ 'yarak.outcome': 'suppressed', 'yarak.reason': 'target_busy' })
+    span.end()
+    return undefined
+  }
+
+  const join = (rule: ReadyRule, { scope, span, past }: Reception, leader: Leader): Promise<Report> => {
+    past.join(rule.name, leader.id)
+    host.counters.add('yarak_responses_joined_total', { rule: rule.name })
+    host.log.info('joined a response', { rule: rule.name, response: leader.id, event: scope.event.id })
+    host.tracing
+      .start(`respond ${rule.name}`, {
+        parent: span,
+        links: [leader.span],
+        attributes: { ...attributesOf(rule, scope, leader.id), 'yarak.outcome': 'joined' },
+      })
+      .end()
+    return leader.report
   }
 
   return {
@@ -99,23 +180,18 @@ export const createResponder = (host: ResponderHost): Responder => {
     get queued() {
       return queued
     },
-    tell: (scope, span) => offerAll({ id: scope.event.id, event: scope.event }, scope, span),
-    respond(rule, scope, span) {
-      const id = responseId(scope.event.id, rule.name)
-      const own = host.tracing.start(`respond ${rule.name}`, {
-        parent: span,
-        attributes: attributesOf(rule, scope, id),
-      })
-      const task = async (): Promise<Report> => finish(rule, scope, own, await run(rule, scope, own, id))
-      const key = rule.parallel ? undefined : scope.target?.key
-      queued++
-      const started = key === undefined ? task() : lanes.run(key, task)
-      if (started) return started
-      queued--
-      host.counters.add('yarak_responses_suppressed_total', { rule: rule.name, reason: 'target_busy' })
-      host.log.warn('response suppressed: too many wait for the same target', { rule: rule.name, target: key })
-      own.set({ 'yarak.outcome': 'suppressed', 'yarak.reason': 'target_busy' })
-      own.end()
+    tell: (reception) => {
+      const { event } = reception.scope
+      return offerAll({ id: event.id, event }, reception, reception.span)
+    },
+    respond(rule, reception) {
+      const { scope, past } = reception
+      const leader = joins.find(rule.name, scope.target?.key)
+      if (leader) return join(rule, reception, leader)
+      const before = past.joined(rule.name)
+      if (before === undefined) return lead(rule, reception, responseId(scope.event.id, rule.name))
+      // its leader ended before the crash
+      host.counters.add('yarak_responses_joined_total', { rule: rule.name })
       return undefined
     },
   }

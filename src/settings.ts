@@ -127,17 +127,23 @@ const describeIssue = (issue: z.core.$ZodIssue, value: unknown): Problem[] => {
   if (issue.code === 'invalid_key') {
     return issue.issues.map(({ message }) => ({ path, message: `${name}: ${message.replace(/^Invalid input: /, '')}` }))
   }
-  if (issue.code === 'invalid_union') return [unionProblem(issue, path, name, found)]
+  if (issue.code === 'invalid_union') return unionProblems(issue, path, value)
   const text = issue.message.replace(/^Invalid input: /, '')
   return [{ path, message: `${name ? `${name}: ` : ''}${text.charAt(0).toLowerCase()}${text.slice(1)}` }]
 }
 
-const unionProblem = (issue: z.core.$ZodIssueInvalidUnion, path: Path, name: string, found: unknown): Problem => {
-  if (found === undefined) return { path, message: `${name} is required` }
+/** Where one choice is of the type that was given, what is wrong in it; else what there is to choose from. */
+const unionProblems = (issue: z.core.$ZodIssueInvalidUnion, path: Path, value: unknown): Problem[] => {
+  const name = pathText(path)
+  if (at(value, path) === undefined) return [{ path, message: `${name} is required` }]
   const ofThisType = issue.errors.filter(([first]) => first?.code !== 'invalid_type' || first.path.length > 0)
-  const branches = ofThisType.length > 0 ? ofThisType : issue.errors
+  const [meant, ...others] = ofThisType
+  if (meant && others.length === 0) {
+    return meant.flatMap((inner) => describeIssue({ ...inner, path: [...path, ...inner.path] }, value))
+  }
+  const branches = meant ? ofThisType : issue.errors
   const choices = branches.flat().map((inner) => inner.message.replace(/^Invalid input: /, ''))
-  return { path, message: `${name ? `${name}: ` : ''}${[...new Set(choices)].join(', or ')}` }
+  return [{ path, message: `${name ? `${name}: ` : ''}${[...new Set(choices)].join(', or ') || issue.message}` }]
 }
 
 const article = (type: string): string => {

@@ -4,7 +4,7 @@ import type { ChainRun } from './chain.ts'
 import { asYarakError, messageOf, YarakError } from './errors.ts'
 import type { Guard } from './guard.ts'
 import type { Scope } from './names.ts'
-import type { Action, Change, Io, Outcome, Resolver, Step, StepReport, Subject, Use } from './plugin.ts'
+import type { Action, Change, Io, Outcome, Resolver, Result, Step, StepReport, Subject, Use } from './plugin.ts'
 import type { Predicate } from './rules/condition.ts'
 import { checkSettings } from './settings.ts'
 import type { Span, Tracing } from './telemetry.ts'
@@ -47,6 +47,7 @@ export const runStep = async (step: CompiledStep, run: StepRun, host: StepHost):
   const span = host.tracing.start(`action ${action}`, {
     parent: run.span,
     attributes: { 'yarak.step': step.id, 'yarak.action': action },
+    links: linksTo(run.past.begun(step.id)?.traceparent),
   })
   const started = performance.now()
   const report = await span.run(() => withRetries(step, run, host, span))
@@ -59,6 +60,9 @@ export const runStep = async (step: CompiledStep, run: StepRun, host: StepHost):
   return { ...report, id: step.id, action, duration: performance.now() - started }
 }
 
+/** A resumed step tells of the span that was interrupted. */
+const linksTo = (traceparent: string | undefined): readonly string[] => (traceparent ? [traceparent] : [])
+
 type Ended = Omit<StepReport, 'id' | 'action' | 'duration'>
 
 const withRetries = async (step: CompiledStep, run: StepRun, host: StepHost, span: Span): Promise<Ended> => {
@@ -68,12 +72,17 @@ const withRetries = async (step: CompiledStep, run: StepRun, host: StepHost, spa
     if (step.holds && !step.holds(scope))
       return { outcome: 'skipped', summary: 'its condition does not hold', attempts }
     const params = step.fixed ?? checked(step, step.render(scope))
+    const change = changeOf(step.use.plugin, params)
+    const begun = run.past.begun(step.id)
+    if (begun) span.set({ 'yarak.resumed': true })
+    let doubt = begun !== undefined
     for (;;) {
       attempts++
       try {
-        return { ...(await tryOnce({ step, params, run, host, span, attempt: attempts })), attempts }
+        return { ...(await tryOnce({ step, params, change, run, host, span, attempt: attempts, doubt })), attempts }
       } catch (error) {
-        const wait = retryDelay(error, attempts, step)
+        doubt ||= change !== 'nothing' && isDoubtful(error)
+        const wait = doubt && !step.use.plugin.done ? undefined : retryDelay(error, attempts, step)
         if (wait === undefined || run.signal.aborted) throw error
         span.event('retry', { 'yarak.attempt': attempts, 'yarak.reason': messageOf(error) })
         await pause(wait, run.signal)
@@ -90,9 +99,21 @@ const checked = (step: CompiledStep, params: unknown): unknown => {
   return step.use.plugin.config.parse(params)
 }
 
+const changeOf = ({ changes }: Action, params: unknown): Change =>
+  typeof changes === 'function' ? changes(params) : changes
+
+/** The change may have happened, and may not. */
+const isDoubtful = (error: unknown): boolean => {
+  const { code } = asYarakError(error)
+  return code === 'timed_out' || code === 'unknown'
+}
+
 interface Try {
   readonly step: CompiledStep
   readonly params: unknown
+  readonly change: Change
+  /** An earlier try, in this run or one that crashed, may have made the change. */
+  readonly doubt: boolean
   readonly run: StepRun
   readonly host: StepHost
   readonly span: Span
@@ -115,21 +136,44 @@ const tryOnce = async (t: Try): Promise<Omit<Ended, 'attempts'>> => {
 }
 
 const resolveJudgeRun = async (t: Try, signal: AbortSignal): Promise<Omit<Ended, 'attempts'>> => {
-  const { step, params, run, host, span } = t
+  const { step, params, change, run, host, span } = t
   const { plugin } = step.use
   const io = host.io(step.use.id, span)
-  const change = typeof plugin.changes === 'function' ? plugin.changes(params) : plugin.changes
   const simulated = run.mode === 'observe' && change !== 'nothing'
   const { subject, unverified } = await subjectOf(plugin, change, t, io)
   signal.throwIfAborted()
-  const refusal = host.guard.judge(change, subject, plugin.target !== undefined)
+  const { authenticated } = run.scope.event
+  const refusal = host.guard.judge({ change, subject, needsSubject: plugin.target !== undefined, authenticated })
   if (refusal) {
     span.event('guard', { 'yarak.verdict': 'refused', 'yarak.reason': refusal.reason })
     throw new YarakError('refused', refusal.message, { permanent: true, reason: refusal.reason })
   }
   if (simulated && (unverified || !plugin.dryRun)) return wouldDo(step, change, subject, unverified)
-  const result = await plugin.run(params, stepContext(t, io, subject, simulated, signal))
+  const context = stepContext(t, io, subject, simulated, signal)
+  if (change !== 'nothing' && !simulated) {
+    const known = t.doubt ? await whatHappened(t, context) : undefined
+    if (known) return { outcome: 'succeeded', ...known }
+    const { uid } = subject ?? {}
+    await run.past.begin(step.id, { ...(uid && { uid }), ...(span.traceparent && { traceparent: span.traceparent }) })
+  }
+  const result = await plugin.run(params, context)
   return { outcome: 'succeeded', ...(simulated && { simulated }), ...result }
+}
+
+/**
+ * Settles whether a change that was begun has happened. Undefined: it has not, or making it again does no harm.
+ * @throws YarakError `gone` when another thing has taken the target's name, `unknown` when nobody can tell
+ */
+const whatHappened = async ({ step, params, run, span }: Try, context: Step): Promise<Result | undefined> => {
+  const { done } = step.use.plugin
+  const then = run.past.begun(step.id)?.uid
+  if (then !== undefined && context.subject?.uid !== undefined && context.subject.uid !== then) {
+    throw new YarakError('gone', `${context.subject.key} has been replaced since the step began`)
+  }
+  const answer = typeof done === 'function' ? await done(params, context) : undefined
+  span.event('resume', { 'yarak.verdict': answer ? 'it had happened' : done ? 'run again' : 'unknown' })
+  if (done) return answer
+  throw new YarakError('unknown', 'whether it happened cannot be told, so it is not done again', { permanent: true })
 }
 
 const stepContext = (t: Try, io: Io, subject: Subject | undefined, dryRun: boolean, signal: AbortSignal): Step => ({

@@ -3,7 +3,7 @@ import type { Hono } from 'hono'
 import { backoff, pause } from './backoff.ts'
 import type { Counters } from './counters.ts'
 import { asYarakError, messageOf } from './errors.ts'
-import type { Input, InputIo, Log, Use } from './plugin.ts'
+import type { Handle, Input, InputIo, Log, Use } from './plugin.ts'
 
 export interface InputStatus {
   readonly id: string
@@ -13,8 +13,15 @@ export interface InputStatus {
   readonly error?: string
 }
 
+/** What an input serves. */
+export interface Mount {
+  readonly input: string
+  readonly app: Hono
+  readonly handle?: Handle
+}
+
 export interface Supervisor {
-  readonly routes: readonly Hono[]
+  readonly mounts: readonly Mount[]
   start(): void
   /** Resolves when every input that runs by itself has ended; at once when there is none. */
   ended(): Promise<void>
@@ -38,7 +45,11 @@ const STEADY = 60_000
 export const createSupervisor = (entries: readonly Entry[], host: Host): Supervisor => {
   const status = new Map<string, InputStatus>(entries.map(({ use: { id } }) => [id, { id, state: 'serving' }]))
   const runs: Promise<void>[] = []
-  const routes = entries.flatMap(({ use, io }) => use.plugin.routes?.(use.config, io) ?? [])
+  const mounts = entries.flatMap(({ use, io }): Mount[] => {
+    const app = use.plugin.routes?.(use.config, io)
+    const handle = use.plugin.handle?.(use.config, io)
+    return app ? [{ input: use.id, app, ...(handle && { handle }) }] : []
+  })
 
   const keep = async ({ use, io }: Entry, run: NonNullable<Input['run']>): Promise<void> => {
     const { id } = use
@@ -52,25 +63,29 @@ export const createSupervisor = (entries: readonly Entry[], host: Host): Supervi
       } catch (error) {
         if (host.signal.aborted) return
         if (Date.now() - since > STEADY) attempt = 1
-        await failed(id, error, attempt)
+        if (!(await failed(id, error, attempt))) return
       }
     }
   }
 
-  const failed = async (id: string, error: unknown, attempt: number): Promise<void> => {
-    const wait = asYarakError(error).retryAfter ?? backoff(attempt, 1_000, 30_000)
-    status.set(id, { id, state: 'failing', error: messageOf(error) })
+  /** False: trying again cannot help. */
+  const failed = async (id: string, thrown: unknown, attempt: number): Promise<boolean> => {
+    const { permanent, retryAfter } = asYarakError(thrown)
+    const error = messageOf(thrown)
+    status.set(id, { id, state: 'failing', error })
     host.counters.add('yarak_input_failures_total', { input: id })
-    host.log.error('an input failed and will be started again', {
-      input: id,
-      error: messageOf(error),
-      in_ms: Math.round(wait),
-    })
+    if (permanent) {
+      host.log.error('an input failed and cannot go on', { input: id, error })
+      return false
+    }
+    const wait = retryAfter ?? backoff(attempt, 1_000, 30_000)
+    host.log.error('an input failed and will be started again', { input: id, error, in_ms: Math.round(wait) })
     await pause(wait, host.signal)
+    return true
   }
 
   return {
-    routes,
+    mounts,
     start() {
       for (const entry of entries) if (entry.use.plugin.run) runs.push(keep(entry, entry.use.plugin.run))
     },

@@ -5,9 +5,12 @@
 import {
   type Context,
   context,
+  INVALID_SPAN_CONTEXT,
   isSpanContextValid,
   type Link,
   propagation,
+  ProxyTracerProvider,
+  ROOT_CONTEXT,
   type Span as ApiSpan,
   SpanKind,
   SpanStatusCode,
@@ -54,6 +57,10 @@ export interface StartOptions {
 /** Starts spans. */
 export interface Tracing {
   start(name: string, options?: StartOptions): Span
+  /** Nobody has set up tracing: every span is nothing. */
+  readonly idle: boolean
+  /** The span of a `traceparent`, which may have ended long ago, as a parent. */
+  remote(traceparent: string | undefined): Span
   /** Milliseconds since the epoch, with fractions: the clock of all spans, so that they are in order. */
   now(): number
 }
@@ -66,15 +73,28 @@ const KINDS = {
   consumer: SpanKind.CONSUMER,
 } as const
 
+/** What the API uses until a program sets up tracing. */
+const NO_PROVIDER = new ProxyTracerProvider().getDelegate()
+
 const CONTEXTS = new WeakMap<Span, Context>()
 
 /** Tracing through whatever OpenTelemetry provider is registered; without one, spans cost next to nothing. */
 export const createTracing = (version: string): Tracing => {
   const tracer = trace.getTracer('yarak', version)
   const now = createClock()
+  const provider = trace.getTracerProvider()
+  const isIdle = (): boolean => provider instanceof ProxyTracerProvider && provider.getDelegate() === NO_PROVIDER
   return {
     now,
+    get idle() {
+      return isIdle()
+    },
+    remote(traceparent) {
+      const at = traceparent ? propagation.extract(ROOT_CONTEXT, { traceparent }) : ROOT_CONTEXT
+      return wrap(trace.getSpan(at) ?? trace.wrapSpanContext(INVALID_SPAN_CONTEXT), at, now)
+    },
     start(name, options = {}) {
+      if (isIdle()) return NOTHING
       const parent = parentContext(options)
       const span = tracer.startSpan(
         name,
@@ -119,9 +139,22 @@ const linkTo = (to: Span | string): Link[] => {
     : []
 }
 
+/** Without a provider nothing is recorded, and there is nothing to pass on. */
+const NOTHING: Span = Object.freeze({
+  traceId: undefined,
+  traceparent: undefined,
+  set: () => {},
+  event: () => {},
+  fail: () => {},
+  end: () => {},
+  run: <T>(fn: () => T): T => fn(),
+  headers: () => ({}),
+})
+
 const wrap = (span: ApiSpan, own: Context, now: () => number): Span => {
   const id = span.spanContext()
   const valid = isSpanContextValid(id)
+  if (!valid && !span.isRecording()) return NOTHING
   const wrapped: Span = {
     traceId: valid ? id.traceId : undefined,
     traceparent: valid ? `00-${id.traceId}-${id.spanId}-0${id.traceFlags & 1}` : undefined,
@@ -346,4 +379,5 @@ export const recordOf = (span: ReadableSpan): SpanRecord => ({
   message: span.status.message,
   attributes: span.attributes,
   events: span.events.map((event) => ({ name: event.name, attributes: event.attributes ?? {} })),
+  links: span.links.map(({ context: { spanId } }) => spanId),
 })

@@ -13,6 +13,8 @@ export interface SpanRecord {
   readonly message?: string | undefined
   readonly attributes: Readonly<Record<string, unknown>>
   readonly events: readonly { readonly name: string; readonly attributes: Readonly<Record<string, unknown>> }[]
+  /** Ids of the spans it is linked to. */
+  readonly links?: readonly string[]
 }
 
 /** Paints a text; the identity where there is no terminal. */

@@ -27,6 +27,8 @@ const trials: Readonly<Record<string, Trial>> = {
     output: createKafkaOutput(() => ({
       producer: () => ({ send: async () => {}, close: async () => {} }),
       consumer: () => expect.fail('an output consumes nothing'),
+      topics: () => expect.fail('an output asks for no topics'),
+      ends: () => expect.fail('an output asks for no offsets'),
     })),
     options: { config: { brokers: ['kafka:9092'], topic: 'falco-events' } },
   },

@@ -12,7 +12,7 @@ const counted = async (gateway: ReturnType<typeof createGateway>, name: string):
     .filter((line) => line.startsWith(`yarak_notices_${name}`))
 
 const telling = (...outputs: OutputInput[]) =>
-  createGateway({ outputs, mode: 'enforce', rules: [{ name: 'all', steps: [probe(() => 'ok')({})] }] })
+  createGateway({ outputs, mode: 'enforce', rules: [{ name: 'all', steps: [probe(() => 'ok')({})], join: 0 }] })
 
 const tell = async (gateway: ReturnType<typeof createGateway>, ...events: unknown[]) => {
   for (const event of events) await (await gateway.emit(event)).done

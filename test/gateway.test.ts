@@ -103,8 +103,8 @@ describe('responses', () => {
     const gateway = createGateway({
       mode: 'enforce',
       rules: [
-        { name: 'first', steps: [step({ value: 'first' })] },
-        { name: 'second', steps: [step({ value: 'second' })] },
+        { name: 'first', steps: [step({ value: 'first' })], join: 0 },
+        { name: 'second', steps: [step({ value: 'second' })], join: 0 },
       ],
     })
     const receipts = [

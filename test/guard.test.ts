@@ -23,22 +23,33 @@ describe('the guard', () => {
     ['no change of a protected pod', 'nothing', pod('kube-system'), true, undefined],
     ['a change that has no target', 'destructive', undefined, false, undefined],
   ])('judges %s', (_what, change, subject, needsSubject, reason) => {
-    expect(guardOf().judge(change, subject, needsSubject)?.reason).toBe(reason)
+    expect(guardOf().judge({ change, subject, needsSubject, authenticated: 'bearer' })?.reason).toBe(reason)
   })
 
   it('says what it protects', () => {
     const { judge } = guardOf()
-    expect(judge('destructive', pod('kube-system'), true)?.message).toBe('the namespace kube-system is protected')
-    expect(judge('destructive', undefined, true)?.message).toBe('the event names no target that can be found')
+    const of = (subject: Subject | undefined) =>
+      judge({ change: 'destructive', subject, needsSubject: true, authenticated: 'bearer' })?.message
+    expect(of(pod('kube-system'))).toBe('the namespace kube-system is protected')
+    expect(of(undefined)).toBe('the event names no target that can be found')
   })
 
   it('protects the namespaces that are set, and its own', () => {
     const { judge } = guardOf({ protectedNamespaces: ['vault'], ownNamespace: 'yarak' })
-    expect(['vault', 'yarak', 'kube-system'].map((one) => judge('destructive', pod(one), true)?.reason)).toEqual([
-      'protected-namespace',
-      'protected-namespace',
-      undefined,
-    ])
+    const reasons = ['vault', 'yarak', 'kube-system'].map(
+      (one) => judge({ change: 'reversible', subject: pod(one), needsSubject: true, authenticated: undefined })?.reason,
+    )
+    expect(reasons).toEqual(['protected-namespace', 'protected-namespace', undefined])
+  })
+
+  it.each<[Change, boolean, string | undefined]>([
+    ['destructive', true, 'unauthenticated-source'],
+    ['destructive', false, 'unauthenticated-source'],
+    ['reversible', true, undefined],
+    ['nothing', true, undefined],
+  ])('on the word of a sender who did not prove who it is: %s', (change, needsSubject, reason) => {
+    const { judge } = guardOf()
+    expect(judge({ change, subject: pod('shop'), needsSubject, authenticated: undefined })?.reason).toBe(reason)
   })
 
   it('knows its settings', () => {

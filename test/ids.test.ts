@@ -1,6 +1,8 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { replayedEventId, responseId, uuidv7 } from '../src/ids.ts'
+import { createUuids, replayedEventId, responseId } from '../src/ids.ts'
+
+const uuidv7 = createUuids()
 
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-([0-9a-f])[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/
 

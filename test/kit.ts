@@ -76,9 +76,9 @@ export const source = (items: readonly unknown[], replayable = false) =>
     },
   })
 
-/** A gateway with one rule on every event. */
+/** A gateway with one rule on every event; no event joins the response to another. */
 export const answering = (steps: NonNullable<GatewayOptions['rules']>[number]['steps'], options: GatewayOptions = {}) =>
-  createGateway({ mode: 'enforce', ...options, rules: [{ name: 'all', steps }] })
+  createGateway({ mode: 'enforce', ...options, rules: [{ name: 'all', steps, join: 0 }] })
 
 export const refuse = (reason: string) => new YarakError('refused', 'no', { reason, permanent: true })
 

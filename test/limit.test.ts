@@ -49,6 +49,29 @@ describe('places', () => {
     expect([places.taken, places.waiting]).toEqual([0, 0])
   })
 
+  it('are taken several at a time, in line, and by what needs more than there are alone', async () => {
+    const places = createPlaces(10)
+    const order: string[] = []
+    const enter = async (who: string, weight: number) => {
+      const free = await places.take(undefined, undefined, weight)
+      order.push(who)
+      return free
+    }
+    const six = await enter('six', 6)
+    const rest = [enter('five', 5), enter('one', 1), enter('fifty', 50), enter('last', 1)]
+    expect([places.taken, places.waiting, places.now()]).toEqual([6, 4, undefined])
+    six?.()
+    await settle()
+    expect([order, places.taken]).toEqual([['six', 'five', 'one'], 6])
+    ;(await rest[0])?.()
+    ;(await rest[1])?.()
+    await settle()
+    expect([order.at(-1), places.taken]).toEqual(['fifty', 50])
+    ;(await rest[2])?.()
+    ;(await rest[3])?.()
+    expect([places.taken, places.waiting]).toEqual([0, 0])
+  })
+
   it('are not waited for longer than told', async () => {
     vi.useFakeTimers()
     const places = createPlaces(1)

@@ -7,8 +7,10 @@ import { alert, gate, probe, sink } from './kit.ts'
 const HEALTH: Health = {
   ready: true,
   mode: 'observe',
+  generation: 1,
   inputs: [{ id: 'http', state: 'serving' }],
   outputs: [{ id: 'stdout', queued: 0 }],
+  journal: { mode: 'memory', size: 0, maxSize: 0, full: false },
   running: 0,
   unsettled: 0,
 }
@@ -28,6 +30,19 @@ describe('/livez and /healthz', () => {
       const answer = await ops.request(path, { method: 'HEAD' })
       expect([path, answer.status, await answer.text()]).toEqual([path, 200, ''])
     }
+  })
+})
+
+describe('/ping', () => {
+  it.each(['GET', 'POST'])('answers %s as Falcosidekick does', async (method) => {
+    const answer = await mountOps(() => HEALTH, createCounters()).request('/ping', { method })
+    expect([answer.status, await answer.text()]).toEqual([200, 'pong\n'])
+    expect(answer.headers.get('content-type')).toMatch(/^text\/plain/)
+  })
+
+  it('and /healthz to any method as well', async () => {
+    const answer = await mountOps(() => HEALTH, createCounters()).request('/healthz', { method: 'POST' })
+    expect([answer.status, await answer.text()]).toEqual([200, '{"status": "ok"}'])
   })
 })
 

@@ -76,8 +76,8 @@ describe('status', () => {
     const run = vi.fn(forever)
     const { supervisor } = supervise({ web: 'routes', topic: run })
     expect(run).not.toHaveBeenCalled()
-    expect(supervisor.routes).toHaveLength(1)
-    expect(await (await supervisor.routes[0]?.request('/web'))?.text()).toBe('web')
+    expect(supervisor.mounts).toHaveLength(1)
+    expect(await (await supervisor.mounts[0]?.app.request('/web'))?.text()).toBe('web')
   })
 })
 
@@ -103,6 +103,19 @@ describe('an input that fails', () => {
     supervisor.start()
     await vi.advanceTimersByTimeAsync(599)
     expect(errors.map(({ in_ms }) => in_ms)).toEqual([120, 120, 120, 120, 120])
+    stop()
+  })
+
+  it('is not started again when it says that trying again cannot help', async () => {
+    const run = vi.fn(() => down({ permanent: true }))
+    const { supervisor, stop, errors, failures } = supervise({ bad: run })
+    supervisor.start()
+    await vi.advanceTimersByTimeAsync(300_000)
+    await supervisor.ended()
+    expect(run).toHaveBeenCalledTimes(1)
+    expect(failures('bad')).toBe(1)
+    expect(errors).toEqual([{ input: 'test/bad', error: 'the broker is down' }])
+    expect(supervisor.status()).toEqual([{ id: 'test/bad', state: 'failing', error: 'the broker is down' }])
     stop()
   })
 

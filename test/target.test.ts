@@ -101,6 +101,11 @@ describe('the target of an event of the audit log', () => {
     ],
     ['a pod by its own name', { ...audit, 'ka.target.resource': 'pods', 'ka.target.pod.name': 'w' }, 'pod/shop/w'],
     [
+      'a pod that has just been given its name',
+      { 'ka.target.namespace': 'shop', 'ka.target.resource': 'pods', 'ka.target.name': null, 'ka.resp.name': 'web-2' },
+      'pod/shop/web-2',
+    ],
+    [
       'the fields of the pod first',
       { ...audit, ...POD, 'k8s.pod.name': 'w', 'ka.target.resource': 'pods' },
       'pod/shop/w',

@@ -2,17 +2,21 @@
 import { accessSync, constants, existsSync, statSync } from 'node:fs'
 import { relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { type Command, Option } from 'commander'
 import { builtin } from '../builtin.ts'
 import {
   type ConfigOptions,
   type ConfigProblem,
+  type Files,
   type LoadedConfig,
   loadConfig,
   printProblems,
+  systemFiles,
 } from '../config/index.ts'
 import { whyNot } from '../config/files.ts'
+import type { GatewayOptions } from '../options.ts'
 import { Exit, type Terminal } from './terminal.ts'
+
+export { configOption, modeOption, repeatable } from './options.ts'
 
 export interface LoadFlags {
   readonly config?: string
@@ -35,33 +39,33 @@ export const shippedConfig = (): string => {
 /** Where a configuration is looked for when none is named. */
 const PLACES = ['yarak.yaml', '/etc/yarak/yarak.yaml']
 
-export const configOption = (): Option =>
-  new Option('-c, --config <file>', 'configuration file (default: ./yarak.yaml, /etc/yarak/yarak.yaml, else the demo)')
-
-export const modeOption = (): Option =>
-  new Option('--mode <mode>', 'observe shows what would be done, enforce does it').choices(['observe', 'enforce'])
-
-/** Adds a repeatable option. */
-export const repeatable = (command: Command, flags: string, description: string): Command =>
-  command.option(flags, description, (value: string, all: readonly string[] = []) => [...all, value])
-
 /** Loads; tells every problem on standard error. `options` is undefined when any is an error. */
-export const load = (flags: LoadFlags, terminal: Terminal): LoadedConfig => {
-  const loaded = flags.file || flags.rules ? loadFlags(flags, terminal) : loadFile(flags, terminal)
+export const load = (flags: LoadFlags, terminal: Terminal, files?: Files): LoadedConfig => {
+  const loaded = loadQuietly(flags, terminal, files)
   if (loaded.problems.length > 0) terminal.err(printProblems(loaded.problems))
   return loaded
 }
 
+/** Loads, and leaves the problems to the caller. */
+export const loadQuietly = (flags: LoadFlags, terminal: Terminal, files = systemFiles()): LoadedConfig =>
+  flags.file || flags.rules ? loadFlags(flags, terminal, files) : loadFile(flags, terminal, files)
+
 /** Loads, or ends the command with exit code 1. */
-export const loadOrExit = (flags: LoadFlags, terminal: Terminal) => {
-  const { options } = load(flags, terminal)
+export const loadOrExit = (flags: LoadFlags, terminal: Terminal, files?: Files): ConfigOptions => {
+  const { options } = load(flags, terminal, files)
   if (!options) throw new Exit(1)
   return options
 }
 
-const loadFile = ({ config, mode, once }: LoadFlags, { env }: Terminal): LoadedConfig => {
+/** The part of a configuration that the gateway itself is made of. */
+export const gatewayOptions = (options: ConfigOptions): GatewayOptions => {
+  const { mode, cluster, dataDir, inputs, outputs, resources, rules, guards } = options
+  return { mode, dataDir, inputs, outputs, resources, rules, guards, ...(cluster !== undefined && { cluster }) }
+}
+
+const loadFile = ({ config, mode, once }: LoadFlags, { env }: Terminal, files: Files): LoadedConfig => {
   const file = config ?? PLACES.find((path) => existsSync(path)) ?? shippedConfig()
-  const loaded = loadConfig({ file, env, plugins: builtin })
+  const loaded = loadConfig({ file, env, plugins: builtin, files })
   const { options } = loaded
   return options
     ? { ...loaded, options: { ...options, ...(mode && { mode }), ...(once && readOnce(options)) } }
@@ -79,7 +83,8 @@ const readOnce = ({ inputs }: ConfigOptions): Pick<ConfigOptions, 'inputs'> => (
 const COMMAND_LINE = 'command line'
 
 /** Files named on the command line, as the configuration they stand for. */
-const loadFlags = ({ file, rules = [], once = false, mode, config }: LoadFlags, terminal: Terminal): LoadedConfig => {
+const loadFlags = (flags: LoadFlags, terminal: Terminal, files: Files): LoadedConfig => {
+  const { file, rules = [], once = false, mode, config } = flags
   if (config) {
     terminal.err('yarak: --config names the inputs and rules itself; leave out --file and --rules\n')
     throw new Exit(2)
@@ -91,7 +96,7 @@ const loadFlags = ({ file, rules = [], once = false, mode, config }: LoadFlags, 
     ...(file && { inputs: { file: { path: file.map(literal), from: 'beginning', once } } }),
     telemetry: { console: true },
   })
-  const loaded = loadConfig({ file: COMMAND_LINE, text, env: terminal.env, plugins: builtin })
+  const loaded = loadConfig({ file: COMMAND_LINE, text, env: terminal.env, plugins: builtin, files })
   const missing = once ? (file ?? []).flatMap(unreadable) : []
   const problems = [...loaded.problems.map(withoutPlace), ...missing]
   return { ...loaded, problems, options: missing.length > 0 ? undefined : loaded.options }
@@ -106,6 +111,7 @@ const withoutPlace = (problem: ConfigProblem): ConfigProblem =>
 
 /** A file that is followed may still come; one that is read once must be there. */
 const unreadable = (file: string): ConfigProblem[] => {
+  if (!existsSync(file) && /[*?{]/.test(file)) return []
   try {
     accessSync(file, constants.R_OK)
     if (statSync(file).isFile()) return []

@@ -1,15 +1,35 @@
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { Command } from 'commander'
 import pc from 'picocolors'
-import { addressText, type ConfigOptions } from '../config/index.ts'
+import { mountAdmin } from '../admin.ts'
+import { type ConfigOptions, listenerText, systemFiles, watchedFiles } from '../config/index.ts'
 import { createGateway, type Gateway } from '../gateway.ts'
+import type { Journal } from '../journal/index.ts'
+import { memoryJournal } from '../journal/memory.ts'
+import { sqliteJournal } from '../journal/sqlite.ts'
 import { createLog } from '../log.ts'
+import type { Log } from '../plugin.ts'
 import { listen, type Listeners } from '../serve.ts'
 import { fileState, memoryState } from '../state.ts'
 import { startTelemetry } from '../telemetry.ts'
 import { drawTrace, type Paint, PLAIN } from '../trace-tree.ts'
 import { VERSION } from '../version.ts'
-import { configOption, type LoadFlags, loadOrExit, modeOption, repeatable } from './load.ts'
+import {
+  configOption,
+  gatewayOptions,
+  type LoadFlags,
+  loadOrExit,
+  loadQuietly,
+  modeOption,
+  repeatable,
+} from './load.ts'
+import { createProgress } from './progress.ts'
+import { watchConfig } from './reload.ts'
 import { Exit, type Terminal } from './terminal.ts'
+
+/** How long the journal gets to write what is left, in milliseconds. */
+const FLUSH = 5_000
 
 /** How long running responses get to finish after Ctrl-C, in milliseconds. */
 const DEADLINE = 15_000
@@ -46,14 +66,25 @@ const run = async (flags: LoadFlags, terminal: Terminal): Promise<void> => {
     )
     throw new Exit(2)
   }
-  const options = loadOrExit(flags, terminal)
+  const files = watchedFiles(systemFiles())
+  const options = loadOrExit(flags, terminal, files)
+  const again = () => {
+    const fresh = watchedFiles(systemFiles())
+    return { loaded: loadQuietly(flags, terminal, fresh), files: fresh }
+  }
+  const { onHangup = () => {} } = terminal
+  const progress = flags.once ? createProgress(terminal) : undefined
+  const { out, err } = progress?.terminal ?? terminal
   const trial = flags.file !== undefined
-  const log = createLog({ ...options.log, stream: { write: terminal.err, isTTY: terminal.tty } })
+  const log = createLog({ ...options.log, stream: { write: err, isTTY: terminal.tty } })
   const paint = paintOf(terminal)
+  const journal = await openJournal(options, trial, log)
   const gateway = createGateway({
-    ...options,
+    ...gatewayOptions(options),
+    ...(progress && { inputs: progress.watch(options.inputs) }),
     env: terminal.env,
     log,
+    journal,
     state: trial ? memoryState() : fileState(options.dataDir, (problem) => log.warn(problem.message)),
   })
   terminal.err(banner(options, trial, paint))
@@ -61,20 +92,28 @@ const run = async (flags: LoadFlags, terminal: Terminal): Promise<void> => {
     version: VERSION,
     env: terminal.env,
     log,
-    onTrace: options.telemetry.console ? (spans) => terminal.out(`${drawTrace(spans, paint)}\n\n`) : undefined,
+    onTrace: options.telemetry.console ? (spans) => out(`${drawTrace(spans, paint)}\n\n`) : undefined,
   })
-  const listeners = listen(gateway, trial ? [] : options.listen, log)
-  for (const ready of listeners.ready)
-    ready.then(
-      (address) => log.info('listening', { address }),
-      () => {},
-    )
+  const extra = mountAdmin({ journal, replay: gateway.replay, token: options.admin.token })
+  const listeners = listen(gateway, trial ? [] : options.listen, log, { extra })
   await gateway.start()
+  if (!flags.once) void watchConfig({ gateway, log, options, files, load: again, onHangup, signal: terminal.signal })
   await untilDone(gateway, flags.once === true, terminal.signal)
   if (terminal.signal.aborted) log.info('stopping', { unsettled: gateway.health().unsettled, deadline_ms: DEADLINE })
   await stop(gateway, listeners)
+  // a disk that hangs must not hold up the end
+  await Promise.race([journal.close(), sleep(FLUSH, undefined, { ref: false })])
   await telemetry.stop(5_000)
+  if (!progress) return
+  terminal.err(progress.end())
+  if (gateway.health().inputs.some(({ state }) => state === 'failing')) throw new Exit(1)
 }
+
+/** What is accepted must outlive a crash; in a trial nothing is written. */
+const openJournal = async ({ dataDir, journal }: ConfigOptions, trial: boolean, log: Log): Promise<Journal> =>
+  trial || !journal.enabled
+    ? memoryJournal()
+    : sqliteJournal({ path: join(dataDir, 'journal.db'), maxSize: journal.maxSize, log })
 
 const untilDone = (gateway: Gateway, once: boolean, signal: AbortSignal): Promise<unknown> => {
   const stopped = new Promise<void>((resolve) => {
@@ -94,6 +133,9 @@ const paintOf = ({ colours }: Terminal): Paint => {
   return { ok: green, bad: red, dim, bold }
 }
 
+const journalText = ({ journal, dataDir }: ConfigOptions): string =>
+  journal.enabled ? join(dataDir, 'journal.db') : 'off: what is accepted is lost in a crash'
+
 const banner = (options: ConfigOptions, trial: boolean, { bold, dim }: Paint): string => {
   const names = (ids: readonly string[]): string => (ids.length > 0 ? ids.join(', ') : dim('none'))
   const { inputs, rules, outputs, mode } = options
@@ -105,7 +147,10 @@ const banner = (options: ConfigOptions, trial: boolean, { bold, dim }: Paint): s
     `  inputs   ${names(inputs.map(({ id }) => id))}`,
     `  rules    ${rules.length}${observed > 0 && mode === 'enforce' ? `, of which ${observed} only observe` : ''}`,
     `  outputs  ${names(outputs.map(({ output }) => output.id))}`,
-    ...(trial ? [] : [`  listen   ${options.listen.map(addressText).join(', ')}  ${dim('/healthz /readyz /metrics')}`]),
+    ...(trial ? [] : [`  journal  ${journalText(options)}`]),
+    ...(trial
+      ? []
+      : [`  listen   ${options.listen.map(listenerText).join(', ')}  ${dim('/healthz /readyz /metrics')}`]),
     '',
     '',
   ].join('\n')

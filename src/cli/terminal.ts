@@ -9,6 +9,8 @@ export interface Terminal {
   readonly env: Readonly<Record<string, string | undefined>>
   /** Fires on Ctrl-C or SIGTERM. */
   readonly signal: AbortSignal
+  /** Calls back at each SIGHUP. */
+  readonly onHangup?: (listener: () => void) => void
 }
 
 /** Ends a command with an exit code, after it has said why. */

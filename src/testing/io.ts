@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { z } from 'zod'
 import { createHttpClient } from '../http.ts'
-import type { EmitOptions, InputIo, Io, LogFields, Resource, Step } from '../plugin.ts'
+import type { EmitOptions, InputIo, Io, LogFields, Lost, Resource, Step } from '../plugin.ts'
 import { targetOf } from '../target.ts'
 import { type Answers, type RecordedRequest, Recorder } from './recorder.ts'
 import { anEvent } from './samples.ts'
@@ -114,10 +114,20 @@ export interface Emitted {
   readonly options: EmitOptions
 }
 
+/** What an input told of its source. */
+export interface Measured {
+  readonly what: string
+  readonly value: number
+  readonly labels: object
+}
+
 export interface TestInputIo extends TestIo, InputIo {
   readonly emitted: readonly Emitted[]
   /** What was counted, as `skipped blank-line`. */
   readonly counted: readonly string[]
+  /** What was counted with its text, to become dead letters. */
+  readonly lost: readonly (Lost & { readonly reason: string })[]
+  readonly measured: readonly Measured[]
   /** Fires `signal`, as the gateway does when it stops. */
   stop(): void
 }
@@ -133,13 +143,21 @@ export interface TestInputIo extends TestIo, InputIo {
 export const testInputIo = (options: TestIoOptions & { readonly emit?: InputIo['emit'] } = {}): TestInputIo => {
   const emitted: Emitted[] = []
   const counted: string[] = []
+  const lost: (Lost & { reason: string })[] = []
+  const measured: Measured[] = []
   const stopping = new AbortController()
   return Object.assign(testIo(options), {
     emitted,
     counted,
+    lost,
+    measured,
     signal: stopping.signal,
     stop: () => stopping.abort(),
-    count: (what: string, reason: string) => void counted.push(`${what} ${reason}`),
+    count(what: string, reason: string, letter?: Lost) {
+      counted.push(`${what} ${reason}`)
+      if (letter) lost.push({ reason, ...letter })
+    },
+    measure: (what: string, value: number, labels: object) => void measured.push({ what, value, labels }),
     async emit(raw: unknown, how: EmitOptions = {}) {
       const receipt = await options.emit?.(raw, how)
       emitted.push({ raw, options: how })

@@ -67,6 +67,7 @@ describe('the shipped demo', () => {
         '  inputs   http, file/demo',
         '  rules    3, of which 2 only observe',
         '  outputs  stdout',
+        '  journal  .yarak/journal.db',
         '  listen   127.0.0.1:0  /healthz /readyz /metrics',
         '',
       ].join('\n'),

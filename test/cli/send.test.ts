@@ -99,7 +99,7 @@ describe('send', () => {
       expect(ran).toEqual({
         code: 1,
         out: '',
-        err: 'yarak: the gateway answered 401: the bearer token is missing or wrong (give --token, or set YARAK_TOKEN)\n',
+        err: 'yarak: the gateway answered 401: the sender did not prove who it is (give --token, or set YARAK_TOKEN)\n',
       })
     }
   })

@@ -30,6 +30,7 @@ const RULES = `
       if: steps.mark.outcome = succeeded
   notify: [file]
 - rule: Stop
+  join: 0s
   match: { rules: [Drop and execute new binary in container] }
   steps:
     - action: kubernetes:terminate
@@ -186,7 +187,7 @@ const startYarak = async ({
   const told = join(dir, 'told.jsonl')
   const port = await freePort()
   writeFileSync(join(dir, 'rules.yaml'), RULES)
-  const inputs = { kafka: { brokers, topics: ['falco'], from: 'earliest' } }
+  const inputs = { kafka: { brokers, topics: ['falco'], from: 'earliest', trust: true } }
   const outputs = { file: { path: told } }
   const config = {
     version: 1,

@@ -30,6 +30,7 @@ export const label = defineAction({
     'A label that a Service or a controller selects by detaches the pod from it: traffic stops, a new pod is started.',
   config: params,
   changes: 'reversible',
+  done: 'repeatable',
   target: podSubject,
   dryRun: true,
   permissions: ({ level }) => [

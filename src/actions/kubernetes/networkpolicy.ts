@@ -37,6 +37,7 @@ export const networkpolicy = defineAction({
   ].join('\n'),
   config: params,
   changes: 'reversible',
+  done: 'repeatable',
   target: podSubject,
   dryRun: true,
   permissions: [

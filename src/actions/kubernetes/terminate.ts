@@ -42,6 +42,7 @@ export const terminate = defineAction({
   ].join('\n'),
   config: params,
   changes: 'destructive',
+  done: 'repeatable',
   target: podSubject,
   dryRun: true,
   permissions: ({ min_healthy_replicas }) => [

@@ -1,0 +1,50 @@
+/** What a reload changes, for people. */
+import { isDeepStrictEqual } from 'node:util'
+import { outputId } from './generation.ts'
+import type { GatewayOptions } from './options.ts'
+
+/** One difference between two sets of options. */
+export interface Change {
+  readonly what: 'rule' | 'output' | 'guards' | 'mode' | 'cluster' | 'input' | 'resource'
+  /** Empty where there is only one. */
+  readonly name: string
+  readonly change: 'added' | 'removed' | 'changed'
+  /** It takes effect at the next start only. */
+  readonly needsRestart: boolean
+}
+
+type What = Change['what']
+type Named = ReadonlyMap<string, unknown>
+
+/** @example compareOptions(old, { ...old, mode: 'enforce' }) // [{ what: 'mode', change: 'changed', ... }] */
+export const compareOptions = (before: GatewayOptions, after: GatewayOptions): Change[] => [
+  ...compare('rule', rulesOf(before), rulesOf(after)),
+  ...compare('output', outputsOf(before), outputsOf(after)),
+  ...whole('guards', before.guards ?? {}, after.guards ?? {}),
+  ...whole('mode', before.mode ?? 'observe', after.mode ?? 'observe'),
+  ...whole('cluster', before.cluster, after.cluster),
+  ...compare('input', usesOf(before.inputs), usesOf(after.inputs), true),
+  ...compare('resource', usesOf(before.resources), usesOf(after.resources), true),
+]
+
+const whole = (what: What, before: unknown, after: unknown): Change[] =>
+  isDeepStrictEqual(before, after) ? [] : [{ what, name: '', change: 'changed', needsRestart: false }]
+
+const compare = (what: What, before: Named, after: Named, needsRestart = false): Change[] => [
+  ...[...after].flatMap(([name, value]): Change[] => {
+    if (!before.has(name)) return [{ what, name, change: 'added', needsRestart }]
+    return isDeepStrictEqual(before.get(name), value) ? [] : [{ what, name, change: 'changed', needsRestart }]
+  }),
+  ...[...before.keys()]
+    .filter((name) => !after.has(name))
+    .map((name): Change => ({ what, name, change: 'removed', needsRestart })),
+]
+
+/** Where a rule stands in its file is no difference. */
+const rulesOf = ({ rules = [] }: GatewayOptions): Named =>
+  new Map(rules.map(({ origin: _, ...rule }) => [rule.name, rule]))
+
+const outputsOf = ({ outputs = [] }: GatewayOptions): Named =>
+  new Map(outputs.map((output) => [outputId(output), output]))
+
+const usesOf = (uses: readonly { readonly id: string }[] = []): Named => new Map(uses.map((use) => [use.id, use]))

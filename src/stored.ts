@@ -1,0 +1,50 @@
+/** What the engine keeps in the journal, as text, and how it reads it back. */
+import { type EventOrigin, parseEvent, toJson } from './event.ts'
+import type { Notice, Report } from './plugin.ts'
+
+/** The text of an event as it was handed over; of a host's object, its JSON. */
+export const rawText = (raw: unknown): string => {
+  if (typeof raw === 'string') return raw
+  if (raw instanceof Uint8Array) return Buffer.from(raw.buffer, raw.byteOffset, raw.byteLength).toString('utf8')
+  try {
+    return toJson(raw) ?? String(raw)
+  } catch {
+    return String(raw)
+  }
+}
+
+interface NoticeText {
+  readonly id: string
+  readonly origin: EventOrigin
+  /** Falco's JSON, every digit kept. */
+  readonly event: string
+  readonly report?: Report
+  readonly traceparent?: string
+  readonly asked?: true
+}
+
+/** @param asked a rule names the output: no filter leaves the notice out */
+export const noticeText = ({ id, event, report, traceparent }: Notice, asked: boolean): string => {
+  const origin = { id: event.id, input: event.input, authenticated: event.authenticated }
+  const text: NoticeText = {
+    id,
+    origin,
+    event: toJson(event.toJSON()),
+    ...(report && { report }),
+    ...(traceparent && { traceparent }),
+    ...(asked && { asked }),
+  }
+  return JSON.stringify(text)
+}
+
+/** @throws YarakError `invalid`, or SyntaxError, for a text that {@link noticeText} did not write */
+export const readNotice = (text: string): { readonly notice: Notice; readonly asked: boolean } => {
+  const { id, origin, event, report, traceparent, asked } = JSON.parse(text) as NoticeText
+  const notice: Notice = {
+    id,
+    event: parseEvent(event, origin),
+    ...(report && { report }),
+    ...(traceparent && { traceparent }),
+  }
+  return { notice, asked: asked ?? false }
+}
