@@ -4,6 +4,9 @@ import { messageOf, YarakError } from '../errors.ts'
 import { VERSION } from '../version.ts'
 import { checkCommand } from './check.ts'
 import { configCommand } from './config.ts'
+import { dlqCommand } from './dlq.ts'
+import { importCommand } from './import.ts'
+import { journalCommand } from './journal.ts'
 import { listCommand } from './list.ts'
 import { runCommand } from './run.ts'
 import { schemaCommand } from './schema.ts'
@@ -19,6 +22,9 @@ Examples:
   yarak check --config yarak.yaml                 every problem, with its place
   yarak send                                      post a sample alert to a running gateway
   yarak list actions --json                       what a step can do
+  yarak dlq ls                                    what could not be delivered, or was no event
+  yarak journal stats                             what is kept over a crash
+  yarak import talon rules.yaml                   rules of Falco Talon as rules of Yarak
 
 Exit codes: 0 done, 1 failed or problems found, 2 wrong usage.`
 
@@ -35,7 +41,17 @@ export const main = async (args: readonly string[], terminal: Terminal): Promise
       getErrHasColors: () => terminal.colours.err,
     })
     .exitOverride()
-  const commands = [runCommand, checkCommand, configCommand, listCommand, schemaCommand, sendCommand]
+  const commands = [
+    runCommand,
+    checkCommand,
+    configCommand,
+    listCommand,
+    schemaCommand,
+    sendCommand,
+    dlqCommand,
+    journalCommand,
+    importCommand,
+  ]
   for (const make of commands) program.addCommand(make(terminal))
   for (const command of commandsOf(program)) {
     command.copyInheritedSettings(program).showHelpAfterError(`(${pathOf(command)} --help shows how)`)
