@@ -5,7 +5,20 @@ import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { folder, launch, noneLeft, ROOT, yarak } from './_kit.ts'
 
-const COMMANDS = [[], ['run'], ['check'], ['config', 'print'], ['list'], ['schema'], ['send']]
+const COMMANDS = [
+  [],
+  ['run'],
+  ['check'],
+  ['config', 'print'],
+  ['list'],
+  ['schema'],
+  ['send'],
+  ['dlq', 'ls'],
+  ['dlq', 'show'],
+  ['dlq', 'replay'],
+  ['dlq', 'rm'],
+  ['journal', 'stats'],
+]
 
 noneLeft()
 
