@@ -44,7 +44,7 @@ const isPodAudit = (event: FalcoEvent): boolean => text(event, ['ka.target.resou
  */
 export const targetOf = (event: FalcoEvent): Target => {
   const audit = isPodAudit(event)
-  const pod = text(event, audit ? [...FIELDS.pod, 'ka.target.pod.name', 'ka.target.name'] : FIELDS.pod)
+  const pod = text(event, audit ? [...FIELDS.pod, 'ka.target.pod.name', 'ka.target.name', 'ka.resp.name'] : FIELDS.pod)
   const namespace = text(event, audit ? [...FIELDS.namespace, 'ka.target.namespace'] : FIELDS.namespace)
   const podUid = text(event, FIELDS.podUid)
   const claimed = text(event, FIELDS.container)

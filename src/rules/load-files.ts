@@ -26,10 +26,13 @@ export const gather = (config: Document, context: RuleContext): Found => {
   return { items: found.flatMap(({ items }) => items), talon: found.flatMap(({ talon }) => talon) }
 }
 
+/** Files with cases for `yarak test`, which stand beside the rules; a glob passes over them. */
+const CASES = /\.test\.ya?ml$/
+
 const filesOf = (config: Document, entry: string, i: number, { files, problems }: RuleContext): string[] => {
   const path = beside(config.file, entry)
   if (!isGlob(path)) return [path]
-  const found = files.list(path)
+  const found = files.list(path).filter((file) => !CASES.test(file))
   if (found.length === 0) problems.add(config, { path: ['rules', i] }, `rules: no file matches ${entry}`, 'warning')
   return found
 }
