@@ -34,18 +34,39 @@ export const createPast = (journal: Journal, event: string) => {
     /** The response that the event had joined. */
     joined: (rule: string): string | undefined => fact(`joined ${rule}`),
     join: (rule: string, response: string): void => void note(`joined ${rule}`, response),
-    of: (rule: string): Past => ({
-      report: () => fact(`report ${rule}`),
-      ended: (step) => fact(`ended ${step} ${rule}`),
-      begun: (step) => fact(`begun ${step} ${rule}`),
-      begin: (step, begun) => note(`begun ${step} ${rule}`, begun),
-      end(step) {
-        if (!isOpen(step.outcome)) void note(`ended ${step.id} ${rule}`, step)
-      },
-      close(report) {
-        if (!isOpen(report.outcome)) void note(`report ${rule}`, report)
-      },
-    }),
+    of: (rule: string): Past => pastOf(rule, fact, note),
+  }
+}
+
+type Fact = <T>(key: string) => T | undefined
+type Note = (key: string, value: unknown) => Promise<void>
+
+/** Nothing is written of a response that changes nothing: it can simply be run again. */
+const pastOf = (rule: string, fact: Fact, note: Note): Past => {
+  const unwritten: StepReport[] = []
+  let changes = false
+  const noteEnd = (step: StepReport): void => void note(`ended ${step.id} ${rule}`, step)
+  return {
+    report: () => fact(`report ${rule}`),
+    ended: (step) => fact(`ended ${step} ${rule}`),
+    begun(step) {
+      const begun = fact<Begun>(`begun ${step} ${rule}`)
+      changes ||= begun !== undefined
+      return begun
+    },
+    begin(step, begun) {
+      changes = true
+      unwritten.splice(0).forEach(noteEnd)
+      return note(`begun ${step} ${rule}`, begun)
+    },
+    end(step) {
+      if (isOpen(step.outcome)) return
+      if (changes) noteEnd(step)
+      else unwritten.push(step)
+    },
+    close(report) {
+      if (changes && !isOpen(report.outcome)) void note(`report ${rule}`, report)
+    },
   }
 }
 

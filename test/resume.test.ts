@@ -36,7 +36,7 @@ const resumedBy = async (gateway: ReturnType<typeof createGateway>): Promise<Rep
 describe('an event that was accepted and not settled', () => {
   it('is answered after the next start, from the step that was cut short', async () => {
     const runs: string[] = []
-    const first = probe(() => void runs.push('first'), { type: 'test:first' })
+    const first = probe(() => void runs.push('first'), { type: 'test:first', changes: 'reversible' })
     const second = (run: () => unknown) => probe(() => (runs.push('second'), run()), { type: 'test:second' })
     const before = await open()
     const gateway = answering([first({}), second(() => new Promise(() => {}))({})], { journal: before })
@@ -50,6 +50,34 @@ describe('an event that was accepted and not settled', () => {
     expect(runs).toEqual(['first', 'second', 'second'])
     expect(reports).toMatchObject([{ event: id, outcome: 'succeeded', steps: [{ attempts: 1 }, { summary: 'done' }] }])
     expect(await after.stats()).toMatchObject({ unsettled: 0, responses: 1 })
+  })
+
+  it('is answered anew when nothing had been changed for it', async () => {
+    const before = await open()
+    const runs: string[] = []
+    const first = probe(() => void runs.push('first'), { type: 'test:first' })
+    const second = (run: () => unknown) => probe(() => (runs.push('second'), run()), { type: 'test:second' })
+    const gateway = answering([first({}), second(() => new Promise(() => {}))({})], { journal: before })
+    await gateway.emit(alert())
+    await gateway.stop({ deadline: 20 })
+    await close(before)
+    await resumedBy(answering([first({}), second(() => 'done')({})], { journal: await open() }))
+    expect(runs).toEqual(['first', 'second', 'first', 'second'])
+  })
+
+  it('remembers also what was found out before the first change', async () => {
+    const journal = memoryJournal()
+    const noted: unknown[] = []
+    const look = probe(() => 'seen', { type: 'test:look' })
+    const change = probe((_params, { event }) => void noted.push(...(journal.facts(event.id)?.keys() ?? [])), {
+      changes: 'reversible',
+    })
+    const gateway = answering([look({}), change({})], { journal })
+    await (
+      await gateway.emit(alert())
+    ).done
+    await gateway.stop()
+    expect(noted).toEqual(['ended test-look all', 'begun test-probe all'])
   })
 
   it('goes on in the same trace, and says that it was resumed', async () => {
@@ -250,7 +278,7 @@ describe('an event that its source delivers again', () => {
 
   it('goes on where it was cut short', async () => {
     const runs: string[] = []
-    const first = probe(() => void runs.push('first'), { type: 'test:first' })
+    const first = probe(() => void runs.push('first'), { type: 'test:first', changes: 'reversible' })
     const deliver = async (run: () => unknown) => {
       const journal = await open()
       const second = probe(() => (runs.push('second'), run()), { type: 'test:second' })
