@@ -15,6 +15,8 @@ export const COUNTERS = {
   yarak_input_failures_total: 'Times an input failed and was started again, by input.',
   yarak_falco_internal_total: "Falco's own reports (source internal), by rule.",
   yarak_rules_matched_total: 'Matches of a rule, by rule.',
+  yarak_rule_field_missing_total:
+    'Matches of a rule that looks at a field which the event does not have, by rule and field.',
   yarak_responses_joined_total: 'Matches answered by a response that ran, or had just succeeded, by rule.',
   yarak_responses_suppressed_total: 'Matches that got no response, by rule and reason.',
   yarak_responses_ended_total: 'Responses that ended, by rule and outcome.',

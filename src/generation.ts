@@ -7,9 +7,11 @@ import { type Chain, compileChain } from './chain.ts'
 import { createDelivery, deliverySettings, type Delivery, type DeliveryHost } from './deliver.ts'
 import { YarakError } from './errors.ts'
 import { createGuard, type Guard, guardSettings } from './guard.ts'
+import type { Scope } from './names.ts'
 import type { GatewayOptions, OutputInput } from './options.ts'
 import type { Mode } from './plugin.ts'
 import { createMatcher, type Matcher } from './rules/matcher.ts'
+import { missingFields } from './rules/needs.ts'
 import { modeOf, type RuleInput } from './rules/rule.ts'
 import { checkSettings } from './settings.ts'
 import type { Templates } from './template.ts'
@@ -19,6 +21,8 @@ export interface ReadyRule extends RuleInput {
   readonly chain: Chain
   /** What the rule and the gateway together allow. */
   readonly effective: Mode
+  /** The fields that the rule looks at and an event lacks. */
+  readonly missing: (scope: Scope) => readonly string[]
 }
 
 /** What a generation is made of. */
@@ -55,7 +59,8 @@ export const createGeneration = (options: GenerationOptions, host: GenerationHos
   const ready = rules.map((rule): ReadyRule => {
     const unknown = rule.notify?.find((id) => !known.has(id))
     if (unknown !== undefined) throw new YarakError('config', `rule ${rule.name}: notify names no output ${unknown}`)
-    return { ...rule, chain: compileChain(rule, host.templates), effective: modeOf(rule, mode) }
+    const chain = compileChain(rule, host.templates)
+    return { ...rule, chain, effective: modeOf(rule, mode), missing: missingFields(rule) }
   })
   const matcher = createMatcher(ready)
   const deliveries = outputs.map((output) => sameIn(before, output) ?? openDelivery(output, host))

@@ -186,6 +186,9 @@ export const createResponder = (host: ResponderHost): Responder => {
     },
     respond(rule, reception) {
       const { scope, past } = reception
+      for (const field of rule.missing(scope)) {
+        host.counters.add('yarak_rule_field_missing_total', { rule: rule.name, field })
+      }
       const leader = joins.find(rule.name, scope.target?.key)
       if (leader) return join(rule, reception, leader)
       const before = past.joined(rule.name)

@@ -4,7 +4,7 @@ import type { LetterSummary } from '../admin.ts'
 import { messageOf } from '../errors.ts'
 import type { LetterQuery, StoredLetter } from '../journal/index.ts'
 import { findPlace, type Place, placeOptions, type PlaceFlags } from './dead-letters.ts'
-import { plainTable } from './list.ts'
+import { plainTable } from './table.ts'
 import { Exit, plural, type Terminal } from './terminal.ts'
 import { bytesText, jsonText, oneLine, printable, timeText } from './text.ts'
 

@@ -2,15 +2,6 @@
 import { Command, CommanderError } from 'commander'
 import { messageOf, YarakError } from '../errors.ts'
 import { VERSION } from '../version.ts'
-import { checkCommand } from './check.ts'
-import { configCommand } from './config.ts'
-import { dlqCommand } from './dlq.ts'
-import { importCommand } from './import.ts'
-import { journalCommand } from './journal.ts'
-import { listCommand } from './list.ts'
-import { runCommand } from './run.ts'
-import { schemaCommand } from './schema.ts'
-import { sendCommand } from './send.ts'
 import { Exit, type Terminal } from './terminal.ts'
 
 const EXAMPLES = `
@@ -20,6 +11,9 @@ Examples:
   yarak run --file events.jsonl --rules my.yaml --once
                                                   try rules on recorded alerts; changes nothing
   yarak check --config yarak.yaml                 every problem, with its place
+  yarak explain -e alert.json --rules my.yaml     why a rule matches, or does not
+  yarak test config/rules                         run the cases that stand beside the rules
+  yarak replay falco.jsonl.gz --rules my.yaml     what rules would have done; nothing is run
   yarak send                                      post a sample alert to a running gateway
   yarak list actions --json                       what a step can do
   yarak dlq ls                                    what could not be delivered, or was no event
@@ -41,18 +35,7 @@ export const main = async (args: readonly string[], terminal: Terminal): Promise
       getErrHasColors: () => terminal.colours.err,
     })
     .exitOverride()
-  const commands = [
-    runCommand,
-    checkCommand,
-    configCommand,
-    listCommand,
-    schemaCommand,
-    sendCommand,
-    dlqCommand,
-    journalCommand,
-    importCommand,
-  ]
-  for (const make of commands) program.addCommand(make(terminal))
+  for (const load of commandsFor(args)) program.addCommand((await load())(terminal))
   for (const command of commandsOf(program)) {
     command.copyInheritedSettings(program).showHelpAfterError(`(${pathOf(command)} --help shows how)`)
   }
@@ -66,6 +49,30 @@ export const main = async (args: readonly string[], terminal: Terminal): Promise
     if (!(error instanceof YarakError) && terminal.env.DEBUG) terminal.err(`${(error as Error).stack ?? ''}\n`)
     return 1
   }
+}
+
+type Load = () => Promise<(terminal: Terminal) => Command>
+
+/** Each command, loaded when it is asked for: what one needs, another need not wait for. */
+const COMMANDS: Readonly<Record<string, Load>> = {
+  run: async () => (await import('./run.ts')).runCommand,
+  check: async () => (await import('./check.ts')).checkCommand,
+  explain: async () => (await import('./explain.ts')).explainCommand,
+  test: async () => (await import('./test.ts')).testCommand,
+  replay: async () => (await import('./replay.ts')).replayCommand,
+  config: async () => (await import('./config.ts')).configCommand,
+  list: async () => (await import('./list.ts')).listCommand,
+  schema: async () => (await import('./schema.ts')).schemaCommand,
+  send: async () => (await import('./send.ts')).sendCommand,
+  dlq: async () => (await import('./dlq.ts')).dlqCommand,
+  journal: async () => (await import('./journal.ts')).journalCommand,
+  import: async () => (await import('./import.ts')).importCommand,
+}
+
+/** The one that is asked for; all of them for help, and to say what was meant. */
+const commandsFor = ([name = '']: readonly string[]): readonly Load[] => {
+  const one = Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined
+  return one ? [one] : Object.values(COMMANDS)
 }
 
 const commandsOf = (command: Command): Command[] => [command, ...command.commands.flatMap(commandsOf)]

@@ -1,6 +1,6 @@
 import { Command } from 'commander'
 import { findPlace, type Place, placeOptions, type PlaceFlags } from './dead-letters.ts'
-import { plainTable } from './list.ts'
+import { plainTable } from './table.ts'
 import type { Terminal } from './terminal.ts'
 import { bytesText, jsonText, printable, timeText } from './text.ts'
 

@@ -1,8 +1,8 @@
-import Table from 'cli-table3'
 import { Argument, Command } from 'commander'
 import { builtin } from '../builtin.ts'
 import type { Plugins } from '../config/index.ts'
 import { settingsSchema } from '../describe.ts'
+import { plainTable } from './table.ts'
 import type { Terminal } from './terminal.ts'
 
 export const listCommand = (terminal: Terminal): Command =>
@@ -26,26 +26,3 @@ Examples:
       }
       terminal.out(`${plainTable(plugins.map(({ type, summary }) => [type, summary]))}\n`)
     })
-
-const NO_LINES = Object.fromEntries(
-  ['top', 'bottom', 'left', 'right', 'mid'].flatMap((side) =>
-    (side === 'left' || side === 'right'
-      ? [side, `${side}-mid`]
-      : [side, `${side}-mid`, `${side}-left`, `${side}-right`]
-    ).map((name) => [name, '']),
-  ),
-)
-
-/** Columns side by side, without lines. */
-export const plainTable = (rows: readonly (readonly string[])[]): string => {
-  const table = new Table({
-    chars: { ...NO_LINES, 'left-mid': '', 'mid-mid': '', 'right-mid': '', middle: '  ' },
-    style: { 'padding-left': 0, 'padding-right': 0, head: [], border: [] },
-  })
-  for (const row of rows) table.push([...row])
-  return table
-    .toString()
-    .split('\n')
-    .map((line) => line.trimEnd())
-    .join('\n')
-}

@@ -14,6 +14,7 @@ import {
 } from '../config/index.ts'
 import { whyNot } from '../config/files.ts'
 import type { GatewayOptions } from '../options.ts'
+import type { RuleInput } from '../rules/rule.ts'
 import { Exit, type Terminal } from './terminal.ts'
 
 export { configOption, modeOption, repeatable } from './options.ts'
@@ -96,11 +97,15 @@ const loadFlags = (flags: LoadFlags, terminal: Terminal, files: Files): LoadedCo
     ...(file && { inputs: { file: { path: file.map(literal), from: 'beginning', once } } }),
     telemetry: { console: true },
   })
-  const loaded = loadConfig({ file: COMMAND_LINE, text, env: terminal.env, plugins: builtin, files })
+  const loaded = loadConfig({ file: COMMAND_LINE, text, env: terminal.env, plugins: builtin, files, anyNotify: true })
   const missing = once ? (file ?? []).flatMap(unreadable) : []
   const problems = [...loaded.problems.map(withoutPlace), ...missing]
-  return { ...loaded, problems, options: missing.length > 0 ? undefined : loaded.options }
+  const options = missing.length > 0 ? undefined : loaded.options
+  return { ...loaded, problems, options: options && { ...options, rules: options.rules.map(untold) } }
 }
+
+/** A trial has no outputs, so the rules that name some tell nobody. */
+const untold = ({ notify: _, ...rule }: RuleInput): RuleInput => rule
 
 /** Text that stands for itself, whatever it holds. */
 const literal = (text: string): string => text.replaceAll('${', () => '$${')

@@ -68,6 +68,8 @@ export interface LoadOptions {
   /** For `${env:NAME}`. */
   readonly env: Readonly<Record<string, string | undefined>>
   readonly plugins: Plugins
+  /** Rules may name outputs that are not configured. Default false. */
+  readonly anyNotify?: boolean
   /** Default: the files of this machine. */
   readonly files?: Files
   /** Default: the compilers of the engine. */
@@ -89,7 +91,8 @@ export const loadConfig = (load: LoadOptions): LoadedConfig => {
   if (!value) return { options: undefined, problems: problems.list(), document, plugins }
 
   const known = new Set(Object.keys((value['outputs'] as object | null | undefined) ?? {}))
-  const shared = { problems, checks, files, references, actions: plugins.actions, outputs: known }
+  const outputIds = load.anyNotify ? undefined : known
+  const shared = { problems, checks, files, references, actions: plugins.actions, outputs: outputIds }
   const ruleFiles = Array.isArray(value['rules']) ? openRules(document, shared) : undefined
   const context = { document, problems, checks, definitions: ruleFiles?.definitions }
   const top = checkValue({ document, problems, path: [], schema: fileSettings, value })

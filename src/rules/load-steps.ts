@@ -44,18 +44,24 @@ interface Placed extends Piece {
 
 const isMap = (value: unknown): value is Raw => typeof value === 'object' && value !== null && !Array.isArray(value)
 
-const idOf = ({ value }: Placed): string => {
+/** A step without an id gets one from its action, as in `chain.ts`: the name, and a number from the second one on. */
+const idOf = ({ value }: Placed, taken: readonly string[]): string => {
   const { id, action } = isMap(value) ? value : {}
-  return typeof id === 'string' ? id : typeof action === 'string' ? action : ''
+  if (typeof id === 'string' || typeof action !== 'string') return typeof id === 'string' ? id : ''
+  const name = action.replaceAll(/[^A-Za-z0-9_-]/g, '-')
+  if (!taken.includes(name)) return name
+  for (let n = 2; ; n++) if (!taken.includes(`${name}-${n}`)) return `${name}-${n}`
 }
 
-const idsBefore = (steps: readonly Placed[], end: number): string[] => steps.slice(0, end).map(idOf)
+const idsBefore = (steps: readonly Placed[], end: number): string[] =>
+  steps.slice(0, end).reduce<string[]>((taken, step) => [...taken, idOf(step, taken)], [])
 
 /** Two steps that only share the action's name are told apart by the engine; a given id must be the only one. */
 const checkIds = (steps: readonly Placed[], { problems }: StepMaker): void => {
+  const ids = idsBefore(steps, steps.length)
   for (const [i, step] of steps.entries()) {
     const given = isMap(step.value) ? step.value['id'] : undefined
-    const j = steps.findIndex((other, at) => at !== i && idOf(other) === given)
+    const j = ids.findIndex((id, at) => at !== i && id === given)
     const first = steps[j]
     if (typeof given !== 'string' || !first || (j > i && isMap(first.value) && 'id' in first.value)) continue
     const where = first.item === step.item ? '' : ` at ${first.item.origin}`

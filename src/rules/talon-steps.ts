@@ -13,6 +13,7 @@ export interface NativeStep {
   readonly id: string
   readonly if?: string
   readonly with?: Readonly<Record<string, unknown>>
+  readonly timeout?: string
   readonly onError?: 'continue'
 }
 
@@ -28,10 +29,15 @@ const ACTIONNERS = [
 /** Those after which a rule ends unless told otherwise: their `continue` is false by default. */
 const LAST: ReadonlySet<string> = new Set(named('kubernetes', 'terminate delete tcpdump sysdig'))
 
+const LEVELLED: ReadonlySet<string> = new Set(named('kubernetes', 'label annotation'))
+
 /** What an actionner does by itself that our action does only when told. */
 const DEFAULTS: Readonly<Record<string, Readonly<Record<string, unknown>>>> = {
   // The pod is not given the time to stop that it declares.
   'kubernetes:terminate': { grace_period_seconds: 0 },
+  'kubernetes:log': { tail_lines: 20 },
+  // DaemonSets are not spared unless it is said, and nothing is waited for.
+  'kubernetes:drain': { ignore_daemonsets: false, max_wait_period: 0 },
 }
 
 /** Parameters by which an actionner may leave a target alone, which is no error in Talon; and the reasons we give. */
@@ -72,10 +78,15 @@ export const stepsOf = (rule: TalonRule, context: Context): NativeStep[] | undef
     if (spares && !action.ignoreErrors) gates.push(gateAfter(id))
     const goesOn = action.ignoreErrors || spares
     const filled = Object.keys(settings).length > 0 && { with: settings }
-    return { action: action.actionner?.value ?? '', id, ...gate, ...filled, ...(goesOn && { onError: 'continue' }) }
+    const more = { ...filled, ...timeoutFor(settings), ...(goesOn && { onError: 'continue' as const }) }
+    return { action: action.actionner?.value ?? '', id, ...gate, ...more }
   })
   return rule.actions.length > 0 && steps.every((step) => step !== undefined) ? steps : undefined
 }
+
+/** A step has 30 s; one that is told to wait has them besides. Talon knows no deadline. */
+const timeoutFor = ({ max_wait_period: wait }: Record<string, unknown>): { timeout?: string } =>
+  typeof wait === 'number' && wait > 0 ? { timeout: `${wait + 30}s` } : {}
 
 const title = (action: TalonAction | undefined): string => `action ${JSON.stringify(action?.name)}`
 
@@ -171,10 +182,12 @@ const adapted = (type: string, name: string, { value, spot }: Placed, tell: Tell
     tell(spot, `${name}: ${value} counts as ${Math.trunc(value)}, as in Falco Talon`, 'warning')
     return Math.trunc(value)
   }
-  if (type === 'kubernetes:label' && name === 'level' && value !== 'node' && value !== 'pod') {
+  if (LEVELLED.has(type) && name === 'level' && value !== 'node' && value !== 'pod') {
     tell(spot, `${name}: ${String(value)} counts as pod, as in Falco Talon`, 'warning')
     return 'pod'
   }
+  // No lines at all stands for the default.
+  if (type === 'kubernetes:log' && name === 'tail_lines' && value === 0) return DEFAULTS[type]?.[name]
   return literal(value)
 }
 

@@ -8,7 +8,9 @@ import { load } from './load.ts'
 import type { Opened, Row } from './measure.ts'
 
 /** A rule that every event matches and whose step is never run: an event that is wanted, at the least cost. */
-const WANTED = [{ rule: 'Wanted', join: '0s', steps: [{ action: 'log', if: 'rule = nothing', with: { message: 'never' } }] }]
+const WANTED = [
+  { rule: 'Wanted', join: '0s', steps: [{ action: 'log', if: 'rule = nothing', with: { message: 'never' } }] },
+]
 
 interface Server {
   readonly url: string

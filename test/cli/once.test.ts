@@ -142,6 +142,14 @@ describe('what cannot be read', () => {
 })
 
 describe('run --config --once', () => {
+  it('takes rules that name outputs of another configuration, and tells nobody', async () => {
+    const rule = { rule: 'Note', notify: ['slack/secops'], steps: [{ action: 'log', with: { message: 'seen' } }] }
+    const rules = files.write('rules.yaml', JSON.stringify([rule]))
+    const events = files.write('events.jsonl', [alert()])
+    const { code, out, err } = await yarak(['run', '--file', events, '--rules', rules, '--once'])
+    expect({ code, trees: trees(out).length, told: err.includes('slack') }).toEqual({ code: 0, trees: 1, told: false })
+  })
+
   it('reads the files of the configuration once', async () => {
     const events = files.write('events.jsonl', [alert()])
     files.write('rules.yaml', touching('touched'))

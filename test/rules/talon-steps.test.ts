@@ -86,12 +86,21 @@ describe('what an action is given', () => {
       'allow_cidr: [10.0.0.0/8], allow_namespaces: [green]',
       { allow_cidr: ['10.0.0.0/8'], allow_namespaces: ['green'] },
     ],
+    ['kubernetes:annotation', 'annotations: { a: b c, d: "" }', { annotations: { a: 'b c', d: '' } }],
+    ['kubernetes:cordon', '', {}],
+    ['kubernetes:delete', '', {}],
+    ['kubernetes:drain', '', { ignore_daemonsets: false, max_wait_period: 0 }],
+    [
+      'kubernetes:drain',
+      'ignore_daemonsets: true, ignore_errors: true, min_healthy_replicas: 33%, max_wait_period: 0',
+      { ignore_daemonsets: true, ignore_errors: true, min_healthy_replicas: '33%', max_wait_period: 0 },
+    ],
     ['test:anything', 'text: "{{ rule }}"', { text: '{% raw %}{{{% endraw %} rule }}' }],
     ['test:anything', 'map: { a: ["{% x %}", 1] }', { map: { a: ['{% raw %}{%{% endraw %} x %}', 1] } }],
     ['test:anything', 'text: "${HOME} $x"', { text: '${HOME} $x' }],
   ])('%s: %s', (actionner, parameters, expected) => {
     const { steps, told } = stepsOf(`action: A, actionner: ${actionner}, parameters: { ${parameters} }`)
-    expect(steps).toMatchObject([{ action: actionner, with: expected }])
+    expect(steps).toMatchObject([{ action: actionner, ...(Object.keys(expected).length > 0 && { with: expected }) }])
     expect(told).toEqual([])
   })
 
@@ -143,15 +152,22 @@ describe('what an action is given', () => {
   })
 
   it.each([
-    ...['annotation', 'exec', 'script', 'log', 'delete', 'cordon', 'drain', 'download', 'tcpdump', 'sysdig'].map(
-      (name) => `kubernetes:${name}`,
-    ),
+    ...['exec', 'script', 'log', 'download', 'tcpdump', 'sysdig'].map((name) => `kubernetes:${name}`),
     ...['aws:lambda', 'gcp:function', 'calico:networkpolicy', 'cilium:networkpolicy'],
   ])('%s is told not to be available', (actionner) => {
     expect(stepsOf(`action: A, actionner: ${actionner}`)).toEqual({
       steps: [],
       told: [`a:4:31 rule "R": action "A": ${actionner} is not available in this version`],
     })
+  })
+
+  it('a step that is told to wait has the time for it', () => {
+    const drain = 'action: A, actionner: kubernetes:drain, parameters:'
+    expect(stepsOf(`${drain} { max_wait_period: 60, wait_period_excluded_namespaces: [logs] }`)).toMatchObject({
+      steps: [{ timeout: '90s', with: { max_wait_period: 60, wait_period_excluded_namespaces: ['logs'] } }],
+      told: [],
+    })
+    expect(stepsOf(`${drain} { max_wait_period: 0 }`).steps[0]).not.toHaveProperty('timeout')
   })
 
   it('any text with braces stands for itself', () => {
