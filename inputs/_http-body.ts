@@ -46,6 +46,12 @@ export const collect = async (each: Each): Promise<Buffer> => {
 export const joined = (chunks: readonly Buffer[]): Buffer =>
   chunks.length === 1 ? (chunks[0] as Buffer) : Buffer.concat(chunks)
 
+/** Of a body that is read already. */
+export const eachIn =
+  (body: Buffer): Each =>
+  async (take) =>
+    take(body)
+
 const sized =
   (each: Each, limit: number): Each =>
   (take) => {

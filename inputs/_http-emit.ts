@@ -41,7 +41,7 @@ export const createEmitItem =
       throw new YarakError('overloaded', 'more events than the rate allows', { reason: 'too_many' })
     }
     const traced = headers && options.headers?.traceparent === undefined
-    return io.emit(found.text, traced ? { ...options, headers } : options)
+    return await io.emit(found.text, traced ? { ...options, headers } : options)
   }
 
 /** An error as a sender may see it: what is wrong with us stays in its cause. */

@@ -80,7 +80,10 @@ const whole =
     }
   }
 
-export const takeOne = (item: Item, { emit }: Intake): Promise<Taken> =>
+/** Whether a body whose type leaves it open is plainly one object, if it is an event at all. */
+export const isOne = (text: string): boolean => text.startsWith('{') && !text.includes('\n') && !text.includes('}{')
+
+export const takeOne = (item: Item, { emit }: Pick<Intake, 'emit'>): Promise<Taken> =>
   emit(item).then(
     (receipt) => ({ receipt }),
     (refused: unknown) => ({ refused }),

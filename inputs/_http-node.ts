@@ -3,12 +3,20 @@ import { once } from 'node:events'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { YarakError } from '../src/plugin.ts'
 import type { Answer, Ask, Each } from './_http-ask.ts'
+import { eachIn } from './_http-body.ts'
 
-/** @param response tells a sender that waits for it to send the body */
-export const askOf = (request: IncomingMessage, response?: ServerResponse, token?: string): Ask => ({
+interface Known {
+  /** Tells a sender that waits for it to send the body. */
+  readonly response?: ServerResponse
+  readonly token?: string | undefined
+  /** The body, when it is read already. */
+  readonly body?: Buffer | undefined
+}
+
+export const askOf = (request: IncomingMessage, { response, token, body }: Known = {}): Ask => ({
   headers: request.headers,
   socket: request.socket,
-  each: eachOf(request, response),
+  each: body ? eachIn(body) : eachOf(request, response),
   ...(token !== undefined && { token }),
 })
 

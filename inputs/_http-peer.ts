@@ -6,6 +6,8 @@ import { type PeerCertificate, TLSSocket } from 'node:tls'
 export interface Peer {
   /** Undefined when it is not known, e.g. over a unix socket. */
   readonly address: string | undefined
+  /** The address is one of this machine alone. */
+  readonly loopback: boolean
   /** Over a unix socket: only this machine can send. */
   readonly unix: boolean
   /** What the verified client certificate names; undefined without one. */
@@ -13,13 +15,17 @@ export interface Peer {
 }
 
 /** Nothing is known. */
-export const NOBODY: Peer = { address: undefined, unix: false, names: undefined }
+export const NOBODY: Peer = { address: undefined, loopback: false, unix: false, names: undefined }
 
-export const peerOf = (socket: Socket): Peer => ({
-  address: plain(socket.remoteAddress),
-  unix: socket.remoteAddress === undefined && isOfUnixServer(socket),
-  names: socket instanceof TLSSocket && socket.authorized ? namesOf(socket.getPeerCertificate()) : undefined,
-})
+export const peerOf = (socket: Socket): Peer => {
+  const address = plain(socket.remoteAddress)
+  return {
+    address,
+    loopback: isLoopback(address),
+    unix: socket.remoteAddress === undefined && isOfUnixServer(socket),
+    names: socket instanceof TLSSocket && socket.authorized ? namesOf(socket.getPeerCertificate()) : undefined,
+  }
+}
 
 /** A TCP socket that was reset has no remote address either: only the server's own address tells what it is. */
 const isOfUnixServer = (socket: Socket): boolean => {

@@ -1,10 +1,12 @@
 /** What the HTTP input does with a request: who sends, the body within its limits, its events, the answer. */
+import type { Socket } from 'node:net'
 import { createPlaces, type EmitOptions, type InputIo, messageOf, YarakError } from '../src/plugin.ts'
-import { type Answer, type Ask, type Each, json, headersOf, refused, statusOf, wordOf } from './_http-ask.ts'
-import { bounded, collect, decoded } from './_http-body.ts'
+import { accepted, batchAnswer, batchBody, SKIPPED } from './_http-answers.ts'
+import { type Answer, type Ask, type Each, refused, statusOf, wordOf } from './_http-ask.ts'
+import { bounded, collect, decoded, eachIn } from './_http-body.ts'
 import { checkBinary } from './_http-cloudevent.ts'
-import { createBatch, createEmitItem, known, type Tally } from './_http-emit.ts'
-import { type Intake, type Taken, takeIn, takeOne } from './_http-intake.ts'
+import { createBatch, createEmitItem, type EmitItem, known } from './_http-emit.ts'
+import { type Intake, isOne, type Taken, takeIn, takeOne } from './_http-intake.ts'
 import { createRate } from './_http-rate.ts'
 import { createDoor, type Sender } from './_http-sender.ts'
 import type { Settings } from './_http-settings.ts'
@@ -16,8 +18,15 @@ import { testEvent } from './_http-test-event.ts'
  */
 export type Serve = (route: string, ask: Ask) => Promise<Answer>
 
+/**
+ * Answers a request that has plain headers only and came whole; undefined when it is no such simple case, or cannot be
+ * taken at once.
+ */
+export type ServeOne = (body: Buffer, socket: Socket, token?: string) => Promise<Answer> | undefined
+
 export interface Receiver {
   readonly events: Serve
+  one(route: string): ServeOne
   /** Makes a test event, for who may send. */
   readonly test: Serve
 }
@@ -46,7 +55,43 @@ export const createReceiver = (settings: Settings, io: InputIo): Receiver => {
   const verified = async (each: Each, ask: Ask): Promise<Each> => {
     const raw = await collect(each)
     door.verify(ask, raw)
-    return async (take) => take(raw)
+    return eachIn(raw)
+  }
+
+  const emitterOf = (route: string, ask: Ask, sender: Sender): EmitItem =>
+    createEmitItem(io, { options: emitOptions(route, ask, sender), unwrap: settings.unwrap, take: rate })
+
+  /** For who is admitted with plain headers; undefined: nobody is. */
+  const plainEmitterOf = (route: string, socket: Socket, token?: string): EmitItem | undefined => {
+    const ask: Ask = { headers: {}, socket, each: NONE, ...(token !== undefined && { token }) }
+    try {
+      return emitterOf(route, ask, door.admit(ask))
+    } catch {
+      return undefined
+    }
+  }
+
+  /** A connection is asked once who is at its other end; what stands in a path is looked at each time. */
+  const one = (route: string): ServeOne => {
+    const emitters = new WeakMap<Socket, EmitItem>()
+    const emitterOn = (socket: Socket): EmitItem | undefined => {
+      const emit = emitters.get(socket) ?? plainEmitterOf(route, socket)
+      if (emit) emitters.set(socket, emit)
+      return emit
+    }
+    return (body, socket, token) => {
+      const text = body.toString('utf8')
+      if (io.signal.aborted || !isOne(text)) return undefined
+      const emit = token === undefined ? emitterOn(socket) : plainEmitterOf(route, socket, token)
+      const free = emit && places.now()
+      return free && answerOne(text, emit, free)
+    }
+  }
+
+  const answerOne = async (body: string, emit: EmitItem, free: () => void): Promise<Answer> => {
+    const taken = await takeOne({ body }, { emit })
+    free()
+    return answerTo(taken)
   }
 
   const receive = async (route: string, ask: Ask, read: Read): Promise<Taken> => {
@@ -55,7 +100,7 @@ export const createReceiver = (settings: Settings, io: InputIo): Receiver => {
     const free = await place()
     try {
       const each = decoded(sender.unproven ? await verified(sent, ask) : sent, ask.headers, settings.maxBody)
-      const emit = createEmitItem(io, { options: emitOptions(route, ask, sender), unwrap: settings.unwrap, take: rate })
+      const emit = emitterOf(route, ask, sender)
       return await read(each, ask, { emit, batch: createBatch(emit, batches), maxLine: settings.maxLine })
     } finally {
       free()
@@ -86,6 +131,7 @@ export const createReceiver = (settings: Settings, io: InputIo): Receiver => {
       receive(route, ask, read).then(answerTo, (error: unknown) => refuse(error, false))
 
   return {
+    one,
     events: serve((each, { headers }, intake) => {
       checkBinary(headers)
       return takeIn(each, headers['content-type'], intake)
@@ -97,31 +143,7 @@ export const createReceiver = (settings: Settings, io: InputIo): Receiver => {
   }
 }
 
-const accepted = (id: string): Answer => ({
-  status: 200,
-  headers: { 'yarak-event-id': id, 'content-length': '0' },
-  body: '',
-})
-
-const batchBody = ({
-  accepted,
-  rejected,
-  more,
-  skipped,
-}: Pick<Tally, 'accepted' | 'rejected' | 'more' | 'skipped'>) => ({
-  accepted,
-  rejected,
-  ...(more > 0 && { more }),
-  ...(skipped > 0 && { skipped }),
-})
-
-const SKIPPED = json(200, batchBody({ accepted: 0, rejected: [], more: 0, skipped: 1 }))
-
-const batchAnswer = (tally: Tally): Answer => {
-  if (tally.accepted > 0 || tally.rejected.length === 0) return json(200, batchBody(tally))
-  if (!tally.later) return json(400, batchBody(tally))
-  return json(statusOf(tally.later), batchBody(tally), headersOf(tally.later))
-}
+const NONE: Each = async () => {}
 
 /** A CloudEvent in the binary form names its trace in `ce-` headers; that of the request itself is nearer. */
 const emitOptions = (route: string, { headers }: Ask, { authenticated, client }: Sender): EmitOptions => {

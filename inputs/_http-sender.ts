@@ -69,10 +69,15 @@ export const createDoor = (settings: Settings): Door => {
     })
 
   /** Without a proof being asked for: what the connection itself says. */
-  const placed = ({ headers }: Ask, { unix, names }: Peer, client: string | undefined, forwarded: boolean) => {
+  const placed = (
+    { headers }: Ask,
+    { loopback, unix, names }: Peer,
+    client: string | undefined,
+    forwarded: boolean,
+  ) => {
     if (names) return 'mtls'
     const direct = !isBrowser(headers) && (forwarded || !isProxied(headers))
-    if (direct && isLoopback(client)) return 'loopback'
+    if (direct && (forwarded ? isLoopback(client) : loopback)) return 'loopback'
     if (direct && unix) return 'unix'
     return trust ? 'trust' : undefined
   }

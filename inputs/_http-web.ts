@@ -10,7 +10,7 @@ export const askOfContext = (c: Context, token?: string): Ask => {
   const { incoming } = (c.env ?? {}) as { incoming?: unknown }
   if (!(incoming instanceof IncomingMessage))
     return { ...shown(token), headers: Object.fromEntries(c.req.raw.headers), socket: undefined, each: eachOf(c) }
-  const ask = askOf(incoming, undefined, token)
+  const ask = askOf(incoming, { token })
   return incoming.readableDidRead || 'rawBody' in incoming ? { ...ask, each: eachOf(c) } : ask
 }
 

@@ -61,7 +61,7 @@ export const createAcceptor = (host: AcceptorHost): Acceptor => {
 
   const isDurable = ({ replayable }: Source): boolean => !replayable && journal.health().mode === 'durable'
 
-  const accept = async (source: Source, raw: unknown, options: EmitOptions): Promise<Receipt> => {
+  const accept = (source: Source, raw: unknown, options: EmitOptions): Receipt | Promise<Receipt> => {
     if (host.closing.aborted) throw new YarakError('closing', 'the gateway is stopping')
     const at = host.tracing.now()
     const id = options.position && source.replayable ? replayedEventId(source.id, options.position) : newId(Date.now())
@@ -72,6 +72,13 @@ export const createAcceptor = (host: AcceptorHost): Acceptor => {
     if (event.source === 'internal') counters.add('yarak_falco_internal_total', { rule: event.rule })
     const wanted = select(event)
     if (wanted.nobody) return pass(wanted, source, reception(wanted, options, source, at))
+    return admit(wanted, { source, raw, options, at })
+  }
+
+  /** Gives the event a place, here or in the journal. */
+  const admit = async (wanted: Wanted, { source, raw, options, at }: Given): Promise<Receipt> => {
+    const { event } = wanted.scope
+    const { id } = event
     try {
       const free = await room(source, options, weightOf(raw))
       const span = reception(wanted, options, source, at)
@@ -287,6 +294,15 @@ interface Wanted {
   readonly at: number
   /** No rule matches and no output is to be told. */
   readonly nobody: boolean
+}
+
+/** What was handed over, from where. */
+interface Given {
+  readonly source: Source
+  readonly raw: unknown
+  readonly options: EmitOptions
+  /** When it came. */
+  readonly at: number
 }
 
 interface Begin {

@@ -225,10 +225,10 @@ class ParsedEvent implements FalcoEvent {
     if (uuid) this.uuid = uuid
     const fields = data.output_fields ?? NOTHING
     if (typeof fields !== 'object' || Array.isArray(fields)) throw invalid(`output_fields must be an object`)
-    const isBeyondDoubles = deepFreeze(data)
+    Object.freeze(this.tags)
     this.#plain = data
     this.#text = text
-    if (isBeyondDoubles) this.#members()
+    if (isBeyondDoubles(data)) this.#members()
     this.output = optionalText(data, 'output') || optionalText(data, 'message') || composed(this.rule, this.fields)
     Object.freeze(this)
   }
@@ -246,7 +246,8 @@ class ParsedEvent implements FalcoEvent {
     const fields = this.#plain.output_fields as Members | null | undefined
     if (fields == null || !Object.hasOwn(fields, name)) return undefined
     const value = fields[name]
-    return hasUnsafe(value) ? this.fields[name] : value
+    const asItIs = typeof value === 'object' ? value === null : typeof value !== 'number' || !isUnsafe(value)
+    return asItIs ? value : this.fields[name]
   }
 
   toJSON(): Record<string, unknown> {
@@ -265,11 +266,14 @@ class ParsedEvent implements FalcoEvent {
     }
   }
 
-  /** The exact members, parsed a second time only when an integer lost digits the first time. */
+  /**
+   * The exact members, parsed a second time only when an integer lost digits the first time. They are frozen when they
+   * are first shown: of most events nobody sees more than a few texts.
+   */
   #members(): Members {
     if (this.#exact) return this.#exact
     const exact = this.#text !== undefined && hasUnsafe(this.#plain) ? parseExact(this.#text) : this.#plain
-    if (exact !== this.#plain) deepFreeze(exact)
+    deepFreeze(exact)
     return (this.#exact = exact as Members)
   }
 }
@@ -297,16 +301,21 @@ const priorityOf = (data: Members): Priority => {
   return priority
 }
 
-/** RFC 3339, where the offset may also be written without a colon, as strftime does. */
-const TIME = /^(\d{4}-\d{2}-\d{2})[T ](\d{2}:\d{2}:\d{2})(\.\d{1,18})?(Z|[+-]\d{2}:?\d{2})$/i
+/** RFC 3339. */
+const TIME = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,18})?(?:Z|[+-]\d\d:\d\d)$/
+
+/** The same in lower case, with a space, or with an offset without a colon, as strftime writes it. */
+const LOOSE_TIME = /^(\d{4}-\d{2}-\d{2})[T ](\d{2}:\d{2}:\d{2}(?:\.\d{1,18})?)(Z|[+-]\d{2}:?\d{2})$/i
+
+const tidied = (text: string): string | undefined => {
+  const [, date, clock, offset = ''] = LOOSE_TIME.exec(text) ?? []
+  const zone = offset.length === 5 ? `${offset.slice(0, 3)}:${offset.slice(3)}` : offset.toUpperCase()
+  return zone && `${date}T${clock}${zone}`
+}
 
 const timeOf = (data: Members): string => {
   const text = requiredText(data, 'time')
-  const match = TIME.exec(text)
-  const offset = match?.[4] ?? ''
-  const time =
-    match &&
-    `${match[1]}T${match[2]}${match[3] ?? ''}${offset.length === 5 ? `${offset.slice(0, 3)}:${offset.slice(3)}` : offset.toUpperCase()}`
+  const time = TIME.test(text) ? text : tidied(text)
   if (!time || !isOnTheCalendar(time)) {
     throw invalid(`time ${JSON.stringify(text.slice(0, 40))} is not RFC 3339, e.g. 2026-01-31T12:00:00.123456789Z`)
   }
@@ -314,20 +323,18 @@ const timeOf = (data: Members): string => {
 }
 
 /** Date.parse alone takes the 30th of February for the 2nd of March, and takes longer. */
-const isOnTheCalendar = (time: string): boolean => {
-  const [year, month, day] = [Number(time.slice(0, 4)), twoDigits(time, 5), twoDigits(time, 8)]
-  const [hour, minute, second] = [twoDigits(time, 11), twoDigits(time, 14), twoDigits(time, 17)]
-  const zone = time.length - 6
-  const isZoned = !time.endsWith('Z')
-  return (
-    day >= 1 &&
-    day <= (month === 2 && !isLeap(year) ? 28 : (DAYS[month] ?? 0)) &&
-    minute < 60 &&
-    second < 60 &&
-    (hour < 24 || (hour === 24 && minute === 0 && /^00(?!\.\d*[1-9])/.test(time.slice(17)))) &&
-    !(isZoned && (twoDigits(time, zone + 1) > 23 || twoDigits(time, zone + 4) > 59))
-  )
-}
+const isOnTheCalendar = (time: string): boolean =>
+  isDay(twoDigits(time, 0) * 100 + twoDigits(time, 2), twoDigits(time, 5), twoDigits(time, 8)) &&
+  twoDigits(time, 14) < 60 &&
+  twoDigits(time, 17) < 60 &&
+  (twoDigits(time, 11) < 24 || MIDNIGHT.test(time)) &&
+  (time.endsWith('Z') || (twoDigits(time, time.length - 5) < 24 && twoDigits(time, time.length - 2) < 60))
+
+/** The end of a day. */
+const MIDNIGHT = /T24:00:00(?!\.\d*[1-9])/
+
+const isDay = (year: number, month: number, day: number): boolean =>
+  day >= 1 && day <= (month === 2 && !isLeap(year) ? 28 : (DAYS[month] ?? 0))
 
 const DAYS = [0, 31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31]
 
@@ -359,14 +366,20 @@ export const textOf = (value: FieldValue | undefined): string =>
         ? toJson(value)
         : String(value)
 
-/** Freezes all of it; true when it holds a number that no double can hold. */
-const deepFreeze = (value: unknown, depth = 0): boolean => {
+/** Whether it holds a number that no double can hold; of all events, so without a list of the members of each object. */
+const isBeyondDoubles = (value: unknown, depth = 0): boolean => {
   if (typeof value !== 'object' || value === null) return value === Infinity || value === -Infinity
   if (depth > MAX_DEPTH) throw tooDeep()
+  let found = false
+  if (Array.isArray(value)) for (const inner of value) found = isBeyondDoubles(inner, depth + 1) || found
+  else for (const name in value) found = isBeyondDoubles((value as Members)[name], depth + 1) || found
+  return found
+}
+
+const deepFreeze = (value: unknown): void => {
+  if (typeof value !== 'object' || value === null) return
   Object.freeze(value)
-  let isBeyondDoubles = false
-  for (const inner of Object.values(value)) if (deepFreeze(inner, depth + 1)) isBeyondDoubles = true
-  return isBeyondDoubles
+  for (const inner of Object.values(value)) deepFreeze(inner)
 }
 
 const rawJson = (JSON as unknown as { rawJSON(text: string): unknown }).rawJSON

@@ -10,8 +10,9 @@ export const replayedEventId = (input: string, position: string): string => asUu
 export const responseId = (event: string, rule: string): string => short(event, rule)
 
 /** Bytes of randomness drawn at a time: each draw costs as much as parsing an event. */
-const POOL = 4_000
-const RANDOM = 10
+const POOL = 10_000
+/** Hexadecimal digits of it that one UUID takes. */
+const RANDOM = 20
 
 /**
  * Makes UUIDs that sort by time, RFC 9562 version 7.
@@ -19,11 +20,23 @@ const RANDOM = 10
  */
 export const createUuids = (): ((now: number) => string) => {
   const pool = Buffer.allocUnsafe(POOL)
-  let at = POOL
+  let random = ''
+  let at = 0
+  let time = NaN
+  let prefix = ''
   return (now) => {
-    if (at === POOL) at = randomFillSync(pool).length - POOL
-    const random = pool.toString('hex', at, (at += RANDOM))
-    return asUuid(now.toString(16).padStart(12, '0') + random, '7')
+    if (at === random.length) {
+      random = randomFillSync(pool).toString('hex')
+      at = 0
+    }
+    if (now !== time) {
+      const digits = now.toString(16).padStart(12, '0')
+      prefix = `${digits.slice(0, 8)}-${digits.slice(8)}-7`
+      time = now
+    }
+    const from = at
+    at += RANDOM
+    return `${prefix}${random.slice(from, from + 3)}-${variantOf(random.charAt(from + 3))}${random.slice(from + 4, from + 7)}-${random.slice(from + 7, from + 19)}`
   }
 }
 

@@ -3,7 +3,10 @@ import type { FalcoEvent } from './event.ts'
 
 /** The target of an event, as far as its fields tell. Names are what the event claims, not yet verified. */
 export interface Target {
-  /** Serialises responses: `pod/<namespace>/<name>`, `container/<id>`, `node/<name>`; undefined: about nothing known. */
+  /**
+   * Serialises responses: `pod/<namespace>/<name>`, `container/<id>`, `node/<name>`, of the audit log also
+   * `<resource>[/<namespace>]/<name>`; undefined: about nothing known.
+   */
   readonly key: string | undefined
   readonly namespace?: string
   readonly pod?: string
@@ -14,6 +17,12 @@ export interface Target {
   readonly host?: boolean
   /** `hostname` of the event; a node's name only if such a node exists. */
   readonly node?: string
+  /** What an event of the Kubernetes audit log is about: the plural of its resource, pods too, e.g. `secrets`. */
+  readonly resource?: string
+  /** Its name. */
+  readonly name?: string
+  /** Its API group, `core` for that without a name, where the event tells it by the path of the request. */
+  readonly group?: string
 }
 
 /** The fields that name a thing, most trusted first. */
@@ -22,6 +31,8 @@ const FIELDS = {
   pod: ['k8s.pod.name', 'k8smeta.pod.name'],
   namespace: ['k8s.ns.name', 'k8smeta.ns.name'],
   container: ['container.id', 'container.full_id'],
+  node: ['k8s.node.name', 'k8smeta.node.name'],
+  auditResource: ['ka.target.resource'],
 } as const
 
 /** `<NA>` and `N/A` are Falco's ways to say that a field has no value. */
@@ -35,31 +46,45 @@ const text = (event: FalcoEvent, names: readonly string[]): string | undefined =
   return undefined
 }
 
-/** Resources of the Kubernetes audit log whose target is a pod: the pod itself and its subresources. */
-const isPodAudit = (event: FalcoEvent): boolean => text(event, ['ka.target.resource']) === 'pods'
-
 /**
  * The target of an event.
  * @example targetOf(event).key // 'pod/default/web-1'
  */
 export const targetOf = (event: FalcoEvent): Target => {
-  const audit = isPodAudit(event)
+  const resource = text(event, FIELDS.auditResource)
+  // Also a subresource such as `exec` is about the pod.
+  const audit = resource === 'pods'
   const pod = text(event, audit ? [...FIELDS.pod, 'ka.target.pod.name', 'ka.target.name', 'ka.resp.name'] : FIELDS.pod)
   const namespace = text(event, audit ? [...FIELDS.namespace, 'ka.target.namespace'] : FIELDS.namespace)
   const podUid = text(event, FIELDS.podUid)
   const claimed = text(event, FIELDS.container)
   const host = claimed === 'host'
   const container = claimed && !host ? claimed.replace(/^[a-z-]+:\/\//, '').slice(0, 12) : undefined
-  const node = text(event, ['k8s.node.name', 'k8smeta.node.name']) ?? event.hostname
-  return Object.freeze({
+  const node = text(event, FIELDS.node) ?? event.hostname
+  const target: Draft = {
     key: keyOf({ pod, namespace, container, host, node }),
-    ...(namespace && { namespace }),
-    ...(pod && { pod }),
-    ...(podUid && { podUid }),
-    ...(container && { container }),
-    ...(host && { host }),
-    ...(node && { node }),
-  })
+  }
+  if (namespace) target.namespace = namespace
+  if (pod) target.pod = pod
+  if (podUid) target.podUid = podUid
+  if (container) target.container = container
+  if (host) target.host = host
+  if (node) target.node = node
+  if (resource) addAudited(target, resource, event)
+  return Object.freeze(target)
+}
+
+type Draft = { -readonly [name in keyof Target]: Target[name] }
+
+const addAudited = (target: Draft, resource: string, event: FalcoEvent): void => {
+  const name = text(event, ['ka.target.name', 'ka.resp.name'])
+  const namespace = target.namespace ?? text(event, ['ka.target.namespace'])
+  const [path, group = 'core'] = /^\/(?:api|apis\/([^/?]+))\//.exec(text(event, ['ka.uri']) ?? '') ?? []
+  target.resource = resource
+  if (name) target.name = name
+  if (namespace) target.namespace = namespace
+  if (path) target.group = group
+  if (name) target.key ??= [resource, ...(namespace ? [namespace] : []), name].join('/')
 }
 
 const keyOf = (parts: Record<'pod' | 'namespace' | 'container' | 'node', string | undefined> & { host: boolean }) => {

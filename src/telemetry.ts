@@ -81,7 +81,8 @@ const CONTEXTS = new WeakMap<Span, Context>()
 /** Tracing through whatever OpenTelemetry provider is registered; without one, spans cost next to nothing. */
 export const createTracing = (version: string): Tracing => {
   const tracer = trace.getTracer('yarak', version)
-  const now = createClock()
+  const clock = createClock()
+  const now = (): number => (isIdle() ? Date.now() : clock())
   const provider = trace.getTracerProvider()
   const isIdle = (): boolean => provider instanceof ProxyTracerProvider && provider.getDelegate() === NO_PROVIDER
   return {
