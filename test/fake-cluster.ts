@@ -8,6 +8,7 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { checkEvent, discovery, jsonPatched, scaled } from './fake-cluster-kinds.ts'
 
 /** What of an object the tests and the routes look at. */
 export interface KubeObject {
@@ -31,6 +32,8 @@ export type Body = Partial<KubeObject> & {
   readonly preconditions?: { readonly uid?: string }
   readonly dryRun?: readonly string[]
   readonly gracePeriodSeconds?: number
+  readonly propagationPolicy?: string
+  readonly deleteOptions?: Omit<Body, 'deleteOptions'>
 }
 
 /** One request as it came. */
@@ -70,6 +73,17 @@ const KINDS = {
   StatefulSet: { root: '/apis/apps/v1', plural: 'statefulsets', group: 'apps' },
   DaemonSet: { root: '/apis/apps/v1', plural: 'daemonsets', group: 'apps' },
   Job: { root: '/apis/batch/v1', plural: 'jobs', group: 'batch' },
+  Deployment: { root: '/apis/apps/v1', plural: 'deployments', group: 'apps' },
+  Namespace: { root: '/api/v1', plural: 'namespaces', group: '' },
+  ConfigMap: { root: '/api/v1', plural: 'configmaps', group: '' },
+  Secret: { root: '/api/v1', plural: 'secrets', group: '' },
+  ClusterRole: {
+    root: '/apis/rbac.authorization.k8s.io/v1',
+    plural: 'clusterroles',
+    group: 'rbac.authorization.k8s.io',
+  },
+  Event: { root: '/apis/events.k8s.io/v1', plural: 'events', group: 'events.k8s.io' },
+  Capture: { root: '/apis/retina.sh/v1alpha1', plural: 'captures', group: 'retina.sh' },
   NetworkPolicy: { root: '/apis/networking.k8s.io/v1', plural: 'networkpolicies', group: 'networking.k8s.io' },
 } as const
 
@@ -185,12 +199,21 @@ const checkQuery = ({ query }: Seen): void => {
 }
 
 const route = (seen: Seen, store: Map<string, KubeObject>): unknown => {
+  const eviction = /^\/api\/v1\/namespaces\/([^/]+)\/pods\/([^/]+)\/eviction$/.exec(seen.path)
+  if (eviction && seen.method === 'POST') {
+    return evict(seen, store, { kind: 'Pod', namespace: eviction[1] ?? '', name: eviction[2] ?? '' })
+  }
+  const served = seen.method === 'GET' ? discovery(seen.path, KINDS) : undefined
+  if (served) return served
   for (const [kind, { root, plural }] of Object.entries(KINDS)) {
     if (!seen.path.startsWith(`${root}/`)) continue
     const rest = seen.path.slice(root.length)
-    const [, namespace = '', name] = new RegExp(`^(?:/namespaces/([^/]+))?/${plural}(?:/([^/]+))?$`).exec(rest) ?? []
-    if (!rest.includes(`/${plural}`)) continue
+    const match = new RegExp(`^(?:/namespaces/([^/]+))?/${plural}(?:/([^/]+)(/scale)?)?$`).exec(rest)
+    if (!match) continue
+    const [, namespace = '', name, subresource] = match
     const at = { kind: kind as Kind, namespace: decodeURIComponent(namespace), name: decodeURIComponent(name ?? '') }
+    if (subresource) return scale(seen, store, at)
+    if (seen.method === 'POST') return create(seen, store, at)
     if (seen.method === 'GET') return at.name ? found(store, at) : list(seen, store, at)
     if (seen.method === 'PATCH') return patch(seen, store, at)
     if (seen.method === 'DELETE') return remove(seen, store, at)
@@ -229,22 +252,44 @@ const list = ({ query }: Seen, store: Map<string, KubeObject>, { kind, namespace
   }
 }
 
+const scale = (seen: Seen, store: Map<string, KubeObject>, at: At): unknown => {
+  const { scale, after } = scaled(seen, found(store, at), refuse)
+  store.set(keyOf(at.kind, at.namespace, at.name), after)
+  return scale
+}
+
+const create = ({ query, body }: Seen, store: Map<string, KubeObject>, at: At): KubeObject => {
+  const { plural, group } = KINDS[at.kind]
+  const name = body?.metadata?.name ?? refuse(422, 'Invalid', 'metadata.name: Required value')
+  if (at.kind === 'Event') checkEvent(body as Record<string, unknown>, at.namespace, refuse)
+  const key = keyOf(at.kind, at.namespace, name)
+  if (store.has(key)) {
+    refuse(409, 'AlreadyExists', `${plural}.${group} "${name}" already exists`, { name, group, kind: plural })
+  }
+  const made = { ...body, metadata: { ...body?.metadata, name, namespace: at.namespace, uid: key } }
+  if (query.dryRun === undefined) store.set(key, made)
+  return made
+}
+
 const MERGES = new Set(['application/merge-patch+json', 'application/strategic-merge-patch+json'])
 
 const patch = (seen: Seen, store: Map<string, KubeObject>, at: At): KubeObject => {
   const type = seen.headers['content-type'] ?? ''
   if (type === 'application/apply-patch+yaml') return apply(seen, store, at)
-  if (!MERGES.has(type)) return refuse(415, 'UnsupportedMediaType', `the body of the request was in an unknown format`)
+  const isJson = type === 'application/json-patch+json'
+  // The server knows no schema of a custom resource that a strategic patch could go by.
+  const isKnown = isJson || (MERGES.has(type) && !(at.kind === 'Capture' && type.includes('strategic')))
+  if (!isKnown) return refuse(415, 'UnsupportedMediaType', `the body of the request was in an unknown format`)
   const before = found(store, at)
-  const uid = seen.body?.metadata?.uid
-  if (uid !== undefined && uid !== before.metadata.uid) {
+  const after = isJson ? jsonPatched(before, seen.body, refuse) : (merged(before, seen.body) as KubeObject)
+  const { uid } = after.metadata
+  if (uid !== before.metadata.uid) {
     const message = `metadata.uid: Invalid value: "${uid}": field is immutable`
     refuse(422, 'Invalid', message, {
       name: at.name,
       causes: [{ reason: 'FieldValueInvalid', message, field: 'metadata.uid' }],
     })
   }
-  const after = merged(before, seen.body) as KubeObject
   if (seen.query.dryRun === undefined) store.set(keyOf(at.kind, at.namespace, at.name), after)
   return after
 }
@@ -279,6 +324,16 @@ const apply = ({ query, body }: Seen, store: Map<string, KubeObject>, at: At): K
   const after = { ...body, metadata: { ...body.metadata, namespace: at.namespace, managedFields } }
   if (query.dryRun === undefined) store.set(keyOf(at.kind, at.namespace, at.name), after)
   return after
+}
+
+/** The body must be an Eviction of the pod in the URL; the pod is then deleted under its `deleteOptions`. */
+const evict = (seen: Seen, store: Map<string, KubeObject>, at: At): unknown => {
+  const { body, query } = seen
+  if (body?.apiVersion !== 'policy/v1' || body.kind !== 'Eviction') refuse(400, 'BadRequest', 'not an Eviction')
+  if (body?.metadata?.name !== at.name) refuse(400, 'BadRequest', 'name in URL does not match name in Eviction object')
+  const options = { ...body?.deleteOptions, ...(query.dryRun && { dryRun: [query.dryRun] }) }
+  remove({ ...seen, query: {}, body: options }, store, at)
+  return { kind: 'Status', apiVersion: 'v1', metadata: {}, status: 'Success', code: 201 }
 }
 
 /** Options are read from the body when there is one, and only then not from the query: so the real server does. */

@@ -110,10 +110,30 @@ describe('the target of an event of the audit log', () => {
       { ...audit, ...POD, 'k8s.pod.name': 'w', 'ka.target.resource': 'pods' },
       'pod/shop/w',
     ],
-    ['another resource', { ...audit, 'ka.target.resource': 'configmaps' }, undefined],
+    ['another resource', { ...audit, 'ka.target.resource': 'configmaps' }, 'configmaps/shop/web-1'],
+    [
+      'a resource of the cluster',
+      { 'ka.target.name': 'web', 'ka.target.resource': 'clusterroles' },
+      'clusterroles/web',
+    ],
+    ['a resource without a name', { 'ka.target.resource': 'configmaps' }, undefined],
     ['no resource', audit, undefined],
   ])('%s', (_what, fields, key) => {
     expect(about(fields).key).toBe(key)
+  })
+
+  it.each([
+    ['/api/v1/namespaces/shop/configmaps/web-1?timeout=1s', 'core'],
+    ['/apis/apps/v1/namespaces/shop/deployments', 'apps'],
+    ['/apis/rbac.authorization.k8s.io/v1/clusterroles/x', 'rbac.authorization.k8s.io'],
+    ['/healthz', undefined],
+    ['/apis', undefined],
+    ['<NA>', undefined],
+    [undefined, undefined],
+  ])('is of the API group that the path %s tells', (uri, group) => {
+    const fields = { ...audit, 'ka.target.resource': 'things', ...(uri && { 'ka.uri': uri }) }
+    const { key: _, node: _node, ...known } = about(fields)
+    expect(known).toEqual({ resource: 'things', name: 'web-1', namespace: 'shop', ...(group && { group }) })
   })
 })
 

@@ -5,20 +5,27 @@ const holdsTemplate = (value: unknown): boolean =>
     ? /\{\{|\{%/.test(value)
     : typeof value === 'object' && value !== null && Object.values(value).some(holdsTemplate)
 
+type Step = string | number
+
+/** What is at a path; `*` is every item of a list. A leaf on the way stands for all below it. */
+const at = (value: unknown, [key, ...rest]: readonly Step[]): readonly unknown[] => {
+  if (key === undefined || typeof value !== 'object' || value === null) return [value]
+  if (key === '*') return Array.isArray(value) ? value.flatMap((one) => at(one, rest)) : []
+  return at((value as Readonly<Record<Step, unknown>>)[key], rest)
+}
+
 /**
  * Arguments for a map's `.refine`: what is at `path` must hold no template. It belongs to the whole map because a leaf
  * that is a template is taken on trust, and it is asked even where another setting is wrong.
  * @example z.strictObject({ dir: z.string() }).refine(...fixed('dir'))
  * @example z.strictObject({ command: z.array(z.string()) }).refine(...fixed('command', 0))
+ * @example z.strictObject({ patch: z.array(z.strictObject({ path: z.string() })) }).refine(...fixed('patch', '*', 'path'))
  */
-export const fixed = (name: string, index?: number) =>
+export const fixed = (...path: readonly [string, ...Step[]]) =>
   [
-    (settings: unknown) => {
-      const value = (settings as Readonly<Record<string, unknown>> | undefined)?.[name]
-      return !holdsTemplate(index !== undefined && Array.isArray(value) ? value[index] : value)
-    },
-    {
-      message: `${name}${index === undefined ? '' : `[${index}]`} must be fixed text: an event may not choose it`,
-      when: () => true,
-    },
+    (settings: unknown) => !at(settings, path).some(holdsTemplate),
+    { message: `${nameOf(path)} must be fixed text: an event may not choose it`, when: () => true },
   ] as const
+
+const nameOf = (path: readonly Step[]): string =>
+  path.map((key, i) => (key === '*' || typeof key === 'number' ? `[${key}]` : i === 0 ? key : `.${key}`)).join('')

@@ -1,10 +1,6 @@
-import { createHash } from 'node:crypto'
-import { mkdir, open, rename, rm } from 'node:fs/promises'
-import { join, resolve } from 'node:path'
-import { pathToFileURL } from 'node:url'
-import { type Artifact, defineAction, messageOf, type Result, type Step, toJson, YarakError, z } from '../plugin.ts'
+import { defineAction, type Result, type Step, toJson, z } from '../plugin.ts'
+import { evidenceFolder, evidenceName, saveArtifact } from './_artifact.ts'
 import { fixed } from './_fixed.ts'
-import { slugged } from './_text.ts'
 
 const params = z
   .strictObject({
@@ -25,16 +21,12 @@ export const evidenceSave = defineAction({
   changes: 'nothing',
   example: {},
   async run({ dir }, step): Promise<Result> {
-    const folder = resolve(dir ?? join(step.dataDir, 'evidence'))
-    const artifact = await write(folder, fileName(step, new Date()), `${toJson(evidenceOf(step), 2)}\n`).catch(failed)
+    const text = Buffer.from(`${toJson(evidenceOf(step), 2)}\n`)
+    const name = `${evidenceName(step, new Date())}.json`
+    const artifact = await saveArtifact(evidenceFolder(dir, step), name, [text])
     return { summary: `saved ${artifact.name}`, objects: { file: artifact.name }, artifacts: [artifact] }
   },
 })
-
-const fileName = ({ response }: Step, at: Date): string => {
-  const time = at.toISOString().replaceAll(/[-:]/g, '')
-  return `${time}_${slugged(response.rule, 'rule')}_${slugged(response.id, 'response')}.json`
-}
 
 const evidenceOf = ({ event, target, subject, response, mode, previous }: Step) => ({
   savedAt: new Date().toISOString(),
@@ -46,34 +38,3 @@ const evidenceOf = ({ event, target, subject, response, mode, previous }: Step) 
   subject,
   steps: Object.values(previous),
 })
-
-/** The file appears under its name only when all of it is on the disk. */
-const write = async (folder: string, name: string, text: string): Promise<Artifact> => {
-  const bytes = Buffer.from(text)
-  const path = join(folder, name)
-  const draft = join(folder, `.${name}.draft`)
-  await mkdir(folder, { recursive: true, mode: 0o700 })
-  try {
-    await writeSynced(draft, bytes)
-    await rename(draft, path)
-  } catch (error) {
-    await rm(draft, { force: true })
-    throw error
-  }
-  const sha256 = createHash('sha256').update(bytes).digest('hex')
-  return { name, url: pathToFileURL(path).href, size: bytes.length, sha256 }
-}
-
-const writeSynced = async (path: string, bytes: Uint8Array): Promise<void> => {
-  await using file = await open(path, 'w', 0o600)
-  await file.writeFile(bytes)
-  await file.sync()
-}
-
-const failed = (cause: unknown): never => {
-  const { code } = cause as { code?: string }
-  throw new YarakError('failed', `the evidence cannot be written: ${messageOf(cause)}`, {
-    cause,
-    ...(code && { reason: code.toLowerCase() }),
-  })
-}

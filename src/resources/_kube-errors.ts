@@ -93,12 +93,17 @@ const unauthorized: Reading = (failure) =>
     reason: 'unauthorized',
   })
 
-/** Another writer may have come between, then a new try helps; not so when another manager owns the fields. */
-const conflict: Reading = (failure, status) =>
-  new YarakError('failed', `${failed(failure)}${said(status)}`, {
+/**
+ * Another writer may have come between, then a new try helps; not so when another manager owns the fields, or when what
+ * is to be created is there.
+ */
+const conflict: Reading = (failure, status) => {
+  if (status?.reason === 'AlreadyExists') return permanently('already-exists')(failure, status)
+  return new YarakError('failed', `${failed(failure)}${said(status)}`, {
     permanent: Boolean(status?.details?.causes?.some(({ reason }) => reason === 'FieldManagerConflict')),
     reason: 'conflict',
   })
+}
 
 const tryLater: Reading = (failure, status) => {
   const seconds = Number(failure.retryAfter ?? status?.details?.retryAfterSeconds ?? Number.NaN)

@@ -26,34 +26,76 @@ export interface HttpOptions {
 }
 
 /** An HTTP library for the generated clients, bound to one caller's span, signal and deadline. */
-export const tracedHttp = ({ client, config, caller, timeout }: HttpOptions): HttpLibrary => {
-  const fetching = new client.IsomorphicFetchHttpLibrary()
+export const tracedHttp = (options: HttpOptions): HttpLibrary => {
+  const { client } = options
   return client.wrapHttpLibrary({
-    async send(request) {
-      const url = new URL(request.getUrl())
-      const method = request.getHttpMethod()
-      const path = parseApiPath(belowBase(url.pathname, config))
-      const attributes = {
-        'http.request.method': method,
-        'url.template': path.template,
-        'server.address': url.hostname,
-        ...(url.port && { 'server.port': Number(url.port) }),
-      }
-      return caller.call({ name: `${method} ${path.template}`, attributes }, async (call) => {
-        const deadline = AbortSignal.timeout(timeout)
-        await authenticate(request, config)
-        prepare(request, call, caller.signal ? AbortSignal.any([caller.signal, deadline]) : deadline)
-        const { answer, body } = await exchange(() => fetching.send(request).toPromise()).catch((error: unknown) => {
-          throw explained(error, describeRequest(method, path), deadline, caller.signal)
-        })
-        const status = answer.httpStatusCode
-        call.set('http.response.status_code', status)
-        if (status >= 300) throw apiError({ method, path, status, body, retryAfter: answer.headers['retry-after'] })
-        if (answer.headers['content-type']?.startsWith('text/html')) throw notKubernetes(url)
-        return new client.ResponseContext(status, answer.headers, bodyOf(body))
-      })
-    },
+    // The body is read here, so that the span and the deadline cover it.
+    send: (request) =>
+      exchange(options, request, async ({ httpStatusCode, headers, body }) => {
+        return new client.ResponseContext(httpStatusCode, headers, bodyOf(await body.text()))
+      }),
   })
+}
+
+/**
+ * One request whose answer is taken piece by piece, within the span: a log, which may be long and take long. The deadline
+ * of the options is for its beginning; after that only the caller's signal ends it.
+ */
+export const tracedStream = <T>(
+  options: HttpOptions,
+  request: RequestContext,
+  read: (chunks: AsyncIterable<Uint8Array>) => Promise<T>,
+): Promise<T> =>
+  exchange(options, request, ({ body }, begun) => {
+    begun()
+    return read((body.stream() as AsyncIterable<Uint8Array> | null) ?? EMPTY)
+  })
+
+const EMPTY: AsyncIterable<Uint8Array> = { async *[Symbol.asyncIterator]() {} }
+
+/** `begun` ends the deadline. */
+type Read<T> = (answer: ResponseContext, begun: () => void) => Promise<T>
+
+const exchange = <T>(options: HttpOptions, request: RequestContext, read: Read<T>): Promise<T> => {
+  const { client, config, caller, timeout } = options
+  const url = new URL(request.getUrl())
+  const method = request.getHttpMethod()
+  const path = parseApiPath(belowBase(url.pathname, config))
+  const attributes = {
+    'http.request.method': method,
+    'url.template': path.template,
+    'server.address': url.hostname,
+    ...(url.port && { 'server.port': Number(url.port) }),
+  }
+  return caller.call({ name: `${method} ${path.template}`, attributes }, async (call) => {
+    await authenticate(request, config)
+    const deadline = deadlineAfter(timeout)
+    prepare(request, call, caller.signal ? AbortSignal.any([caller.signal, deadline.signal]) : deadline.signal)
+    try {
+      const answer = await new client.IsomorphicFetchHttpLibrary().send(request).toPromise()
+      const { httpStatusCode: status, headers, body } = answer
+      call.set('http.response.status_code', status)
+      if (status >= 300) {
+        throw apiError({ method, path, status, body: await body.text(), retryAfter: headers['retry-after'] })
+      }
+      if (headers['content-type']?.startsWith('text/html')) {
+        // Read, for the connection to be free again.
+        await body.text()
+        throw notKubernetes(url)
+      }
+      return await read(answer, deadline.clear)
+    } catch (error) {
+      throw explained(error, describeRequest(method, path), deadline.signal, caller.signal)
+    } finally {
+      deadline.clear()
+    }
+  })
+}
+
+const deadlineAfter = (ms: number) => {
+  const controller = new AbortController()
+  const timer = setTimeout(() => controller.abort(), ms)
+  return { signal: controller.signal, clear: () => clearTimeout(timer) }
 }
 
 /** The path without that of the server's own address, e.g. `/k8s/clusters/c-1` behind a gateway to many clusters. */
@@ -78,12 +120,6 @@ const prepare = (request: RequestContext, call: CallContext, signal: AbortSignal
   request.setSignal(signal)
 }
 
-/** The body is read here, so that the span and the deadline cover it. */
-const exchange = async (send: () => Promise<ResponseContext>): Promise<{ answer: ResponseContext; body: string }> => {
-  const answer = await send()
-  return { answer, body: await answer.body.text() }
-}
-
 const bodyOf = (text: string) => ({
   text: () => Promise.resolve(text),
   binary: () => Promise.resolve(Buffer.from(text)),
@@ -91,6 +127,7 @@ const bodyOf = (text: string) => ({
 })
 
 const explained = (error: unknown, what: string, deadline: AbortSignal, signal?: AbortSignal): YarakError => {
+  if (error instanceof YarakError) return error
   if (signal?.aborted) return new YarakError('interrupted', `${what} was cut short`, { cause: signal.reason })
   if (deadline.aborted) return new YarakError('timed_out', `${what}: no answer in time`, { reason: 'timeout' })
   const { code } = ((error as Error).cause ?? error) as { code?: string }

@@ -7,12 +7,15 @@ import type {
   KubeConfig,
   KubernetesObjectApi,
   NetworkingV1Api,
+  RbacAuthorizationV1Api,
 } from '@kubernetes/client-node'
 import { defineResource, duration, YarakError, z } from '../plugin.ts'
 import { loadConfig } from './_kube-config.ts'
-import { type Caller, type ClientNode, keepPool, tracedHttp } from './_kube-http.ts'
+import { type Caller, type ClientNode, keepPool, tracedHttp, tracedStream } from './_kube-http.ts'
+import { type RawRequest, toContext } from './_kube-raw.ts'
 
 export type { Caller } from './_kube-http.ts'
+export { apiPath, type RawRequest } from './_kube-raw.ts'
 
 /** The clients of the API groups, bound to one caller. Each is made when it is first asked for. */
 export interface Clients {
@@ -20,8 +23,16 @@ export interface Clients {
   readonly apps: AppsV1Api
   readonly batch: BatchV1Api
   readonly networking: NetworkingV1Api
+  readonly rbac: RbacAuthorizationV1Api
   /** Any kind, also custom resources; asks the server first how the kind is called. */
   readonly objects: KubernetesObjectApi
+  /**
+   * One request that no generated client makes; the answer as JSON.
+   * @example await send({ method: 'GET', path: apiPath('v1', 'namespaces', namespace, 'configmaps', name) })
+   */
+  send(request: RawRequest): Promise<unknown>
+  /** The same, whose answer `read` takes piece by piece; the deadline of a request is then for its first byte. */
+  stream<T>(request: RawRequest, read: (chunks: AsyncIterable<Uint8Array>) => Promise<T>): Promise<T>
   /** For what needs its own connection: exec, watch. */
   readonly config: KubeConfig
   /** Options of a patch call: how its body is meant. The generated clients would say JSON Patch. */
@@ -87,9 +98,10 @@ const loadClient = async (): Promise<ClientNode> => {
 }
 
 const clientsFor = (client: ClientNode, config: KubeConfig, timeout: number, caller: Caller): Clients => {
+  const options = { client, config, caller, timeout }
   const configuration = client.createConfiguration({
     baseServer: new client.ServerConfiguration((config.getCurrentCluster()?.server ?? '').replace(/\/+$/, ''), {}),
-    httpApi: tracedHttp({ client, config, caller, timeout }),
+    httpApi: tracedHttp(options),
   })
   const made = new Map<unknown, unknown>()
   const of = <T>(Api: new (configuration: Configuration) => T): T => {
@@ -109,9 +121,17 @@ const clientsFor = (client: ClientNode, config: KubeConfig, timeout: number, cal
     get networking() {
       return of(client.NetworkingV1Api)
     },
+    get rbac() {
+      return of(client.RbacAuthorizationV1Api)
+    },
     get objects() {
       return of<KubernetesObjectApi>(client.KubernetesObjectApi)
     },
+    async send(request) {
+      const { body } = await configuration.httpApi.send(toContext(configuration, request)).toPromise()
+      return JSON.parse(await body.text()) as unknown
+    },
+    stream: (request, read) => tracedStream(options, toContext(configuration, request), read),
     config,
     patchAs: (kind) => client.setHeaderOptions('Content-Type', client.PatchStrategy[kind]),
   }

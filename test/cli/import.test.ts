@@ -62,7 +62,7 @@ describe('import talon', () => {
     ])
     expect(problems).toMatchObject([
       { severity: 'error', file: `${FIXTURES}/exec.yaml`, line: 6, column: 18 },
-      { severity: 'error', line: 11 },
+      { severity: 'warning', line: 13 },
     ])
   })
 

@@ -30,6 +30,11 @@ describe('an answer of the API server', () => {
     expect(answer(code, 'Any', 'said')).toMatchObject({ code: expected, reason, permanent })
   })
 
+  it('409 on what is to be created and is there is permanent', () => {
+    const error = answer(409, 'AlreadyExists', 'events.events.k8s.io "a" already exists', { name: 'a' })
+    expect(error).toMatchObject({ code: 'failed', reason: 'already-exists', permanent: true })
+  })
+
   it('404 is gone when it names the object', () => {
     expect(answer(404, 'NotFound', 'pods "web-1" not found', { name: 'web-1', kind: 'pods' })).toMatchObject({
       code: 'gone',

@@ -117,7 +117,7 @@ describe('the short form', () => {
       /^1:\d+ error rule "A": labels: this template/,
     ],
     ['{ name: label_pod }', /^1:\d+ error rule "A": action "label_pod": labels is required/],
-    ['{ name: annotate_pod }', /^1:\d+ error rule "A": action "annotate_pod": kubernetes:annotation is not available/],
+    ['{ name: annotate_pod }', /^1:\d+ error rule "A": action "annotate_pod": annotations is required/],
   ])('%s is an error', (action, expected) => {
     const { rules, told } = read(`- { falco_rule: A, actions: [${action}] }\n`)
     expect(rules).toEqual([])

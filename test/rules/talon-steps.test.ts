@@ -89,6 +89,9 @@ describe('what an action is given', () => {
     ['kubernetes:annotation', 'annotations: { a: b c, d: "" }', { annotations: { a: 'b c', d: '' } }],
     ['kubernetes:cordon', '', {}],
     ['kubernetes:delete', '', {}],
+    ['kubernetes:log', '', { tail_lines: 20 }],
+    ['kubernetes:log', 'tail_lines: 0', { tail_lines: 20 }],
+    ['kubernetes:log', 'tail_lines: 200', { tail_lines: 200 }],
     ['kubernetes:drain', '', { ignore_daemonsets: false, max_wait_period: 0 }],
     [
       'kubernetes:drain',
@@ -152,7 +155,7 @@ describe('what an action is given', () => {
   })
 
   it.each([
-    ...['exec', 'script', 'log', 'download', 'tcpdump', 'sysdig'].map((name) => `kubernetes:${name}`),
+    ...['exec', 'script', 'download', 'tcpdump', 'sysdig'].map((name) => `kubernetes:${name}`),
     ...['aws:lambda', 'gcp:function', 'calico:networkpolicy', 'cilium:networkpolicy'],
   ])('%s is told not to be available', (actionner) => {
     expect(stepsOf(`action: A, actionner: ${actionner}`)).toEqual({

@@ -21,3 +21,7 @@ export const isLabelKey = (text: string): boolean => {
 
 /** A label's value: at most 63 of letters, digits, `-`, `_`, `.`; or empty. */
 export const isLabelValue = (text: string): boolean => text === '' || (text.length <= 63 && QUALIFIED.test(text))
+
+/** What RBAC takes as a name, and every other kind too: anything that is one segment of a path. */
+export const isPathSegment = (text: string): boolean =>
+  text.length > 0 && text.length <= 253 && !/^\.{1,2}$|[/%]/.test(text)

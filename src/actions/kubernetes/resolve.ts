@@ -3,6 +3,7 @@ import type { CoreV1Api, V1Pod } from '@kubernetes/client-node'
 import { type PolicyRule, type Resolver, type Step, type Subject, type Target, YarakError } from '../../plugin.ts'
 import { kubernetes } from '../../resources/kubernetes.ts'
 import { isName, isNamespace } from './_names.ts'
+import { subjectFrom } from './_subject.ts'
 
 /** What finding a pod needs to be allowed. */
 export const podPermissions: readonly PolicyRule[] = [{ apiGroups: [''], resources: ['pods'], verbs: ['get', 'list'] }]
@@ -48,7 +49,8 @@ const podByContainer = async (core: CoreV1Api, id: string, node: string | undefi
   return onlyOne((await listPods(core)).filter((pod) => hasContainer(pod, id)))
 }
 
-const listPods = async (core: CoreV1Api, fieldSelector?: string): Promise<readonly V1Pod[]> => {
+/** All pods of the cluster that match, page by page. */
+export const listPods = async (core: CoreV1Api, fieldSelector?: string): Promise<readonly V1Pod[]> => {
   const pods: V1Pod[] = []
   let next: string | undefined
   for (let page = 0; page < MOST_PAGES; page++) {
@@ -75,21 +77,11 @@ const hasContainer = ({ status }: V1Pod, id: string): boolean =>
     .flatMap((one) => [one.containerID, one.lastState?.terminated?.containerID])
     .some((full) => full?.replace(/^[^:]*:\/\//, '').startsWith(id))
 
-const subjectOf = ({ metadata = {}, spec }: V1Pod): Subject => {
-  const owners = metadata.ownerReferences ?? []
-  return {
-    kind: 'Pod',
-    key: `pod/${metadata.namespace}/${metadata.name}`,
-    ...(metadata.namespace && { namespace: metadata.namespace }),
-    ...(metadata.name && { name: metadata.name }),
-    ...(metadata.uid && { uid: metadata.uid }),
-    labels: { ...metadata.labels },
-    owners: [...owners]
-      .sort((a, b) => Number(b.controller ?? false) - Number(a.controller ?? false))
-      .map(({ kind, name, uid }) => ({ kind, name, uid })),
-    ...(spec?.nodeName && { node: spec.nodeName }),
-  }
-}
+/** A pod as guards see it. */
+export const subjectOf = ({ metadata = {}, spec }: V1Pod): Subject => ({
+  ...subjectFrom('Pod', metadata),
+  ...(spec?.nodeName && { node: spec.nodeName }),
+})
 
 const checked = (subject: Subject, { podUid }: Target): Subject => {
   if (!subject.uid) throw refused('no-uid', 'the API server gives the pod no uid, so it cannot be told from another')

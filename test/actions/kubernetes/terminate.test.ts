@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { neededReplicas, terminate } from '../../../src/actions/kubernetes/terminate.ts'
+import { neededReplicas } from '../../../src/actions/kubernetes/_sparing.ts'
+import { terminate } from '../../../src/actions/kubernetes/terminate.ts'
 import { type FakeCluster, status } from '../../fake-cluster.ts'
 import { perform } from '../step.ts'
 import { aPod, aPodStep, aWorkload, rejection, withCluster } from './world.ts'
