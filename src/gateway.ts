@@ -100,7 +100,11 @@ export const createGateway = (options: GatewayOptions): Gateway => {
     inputs.map(({ id }) => id),
   )
   const generationHost = { tracing, counters, log, journal, io, templates }
-  const generations = createGenerations(createGeneration(options, generationHost), (output) => void retire(output))
+  const retiring = new Set<Promise<void>>()
+  const generations = createGenerations(createGeneration(options, generationHost), (output) => {
+    const retired = retire(output).finally(() => retiring.delete(retired))
+    retiring.add(retired)
+  })
   const outputs = (): readonly Delivery[] => generations.current.outputs
   const leftovers = createLeftovers({ journal, log, outputs })
 
@@ -210,7 +214,7 @@ export const createGateway = (options: GatewayOptions): Gateway => {
     const gaveUp = new Promise<void>((resolve) => interrupt.signal.addEventListener('abort', () => resolve()))
     await Promise.race([Promise.all([supervisor.ended(), acceptor.settled()]), gaveUp])
     await Promise.all(outputs().map((delivery) => delivery.close(interrupt.signal)))
-    await Promise.race([acceptor.settled(), gaveUp])
+    await Promise.race([Promise.all([acceptor.settled(), ...retiring]), gaveUp])
     clearTimeout(timer)
     await resumed
     await resources.close().catch((error: unknown) => log.warn('closing failed', { error: messageOf(error) }))

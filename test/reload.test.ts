@@ -99,6 +99,18 @@ describe('reload', () => {
     await gateway.stop()
   })
 
+  it('and a stop waits for it', async () => {
+    const hold = gate()
+    const { told, use } = sink(() => hold.promise)
+    const gateway = createGateway({ outputs: [use] })
+    await gateway.emit(alert())
+    await gateway.reload({ outputs: [] })
+    const stopped = gateway.stop()
+    hold.resolve()
+    await stopped
+    expect(told).toHaveLength(1)
+  })
+
   it('with a mistake changes nothing', async () => {
     const gateway = createGateway({ mode: 'enforce', rules: [rule('a', () => 'old')] })
     const wrong: GatewayOptions = { rules: [rule('a', () => 'new', { notify: ['nobody'] })] }
