@@ -6,6 +6,8 @@ import { HEAD, holds, openAt, readAt, type Mark, type Opened } from './_source.t
 
 /** Files looked at in one folder. */
 const MOST = 10_000
+/** Looks before it is taken as it is seen: a rotation may be under way. */
+const LOOKS = 5
 
 /**
  * True for the names that log rotation gives: `a.log.1`, `a.log-20260131`, `a-2026-01-31T12.00.log`. Compressed files
@@ -46,6 +48,19 @@ const siblings = async (path: string, real?: string): Promise<Sibling[]> => {
   return found
 }
 
+/** The same, when two looks agree: names that move between listing and looking would hide a file. */
+const agreedSiblings = async (path: string, real?: string): Promise<Sibling[]> => {
+  let found = await siblings(path, real)
+  for (let looks = 1; looks < LOOKS; looks++) {
+    const again = await siblings(path, real)
+    if (namesOf(again) === namesOf(found)) return again
+    found = again
+  }
+  return found
+}
+
+const namesOf = (all: readonly Sibling[]): string => all.map(({ path, stat }) => `${stat.ino} ${path}`).join('\n')
+
 const firstThat = async (
   candidates: readonly Sibling[],
   fits: (opened: Opened) => Promise<boolean>,
@@ -85,7 +100,8 @@ const endsLine = async ({ handle }: Opened, offset: number): Promise<boolean> =>
 
 /**
  * Rotated files that were written to after `mtime` (in nanoseconds) and that nobody has opened: what several rotations
- * between two looks leave behind. With a mark in an empty file, that file too. Oldest first.
+ * between two looks leave behind. With a mark in an empty file, that file too. Oldest first. What is at `path` itself is
+ * not among them.
  */
 export const missedAfter = async (
   path: string,
@@ -97,12 +113,14 @@ export const missedAfter = async (
     rotated &&
     !known.has(stat.ino) &&
     (stat.mtimeNs > mtime || (mark.head.length === 0 && String(stat.ino) === mark.ino))
-  const missed = (await siblings(path, mark.real)).filter(isMissed)
-  const opened: Opened[] = []
-  for (const one of missed.sort((a, b) => (a.stat.mtimeNs < b.stat.mtimeNs ? -1 : 1))) {
-    const file = await openAt(one.path).catch(() => undefined)
-    if (file && opened.some(({ stat }) => stat.ino === file.stat.ino)) await file.handle.close()
-    else if (file) opened.push(file)
+  for (let tries = 1; ; tries++) {
+    const missed = (await agreedSiblings(path, mark.real)).filter((one) => one.path !== path && isMissed(one))
+    missed.sort((a, b) => (a.stat.mtimeNs < b.stat.mtimeNs ? -1 : 1))
+    const files = [...new Map(missed.map((one) => [one.stat.ino, one])).values()]
+    const opened = await Promise.all(files.map((one) => openAt(one.path).catch(() => undefined)))
+    const isAsSeen = opened.every((one, i) => one?.stat.ino === files[i]?.stat.ino)
+    const all = opened.filter((one) => one !== undefined)
+    if (isAsSeen || tries === LOOKS) return all
+    await Promise.all(all.map(({ handle }) => handle.close()))
   }
-  return opened
 }

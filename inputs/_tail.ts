@@ -202,7 +202,9 @@ export class Tail implements LineReader {
 
   /** Adds a file to the row, unless somebody else reads it. */
   async #enter(reading: Reading): Promise<void> {
-    if (this.#options.claims.take(reading.opened.stat, this)) this.#row.push(reading)
+    const { stat } = reading.opened
+    const isInRow = this.#row.some(({ opened }) => isSame(opened.stat, stat))
+    if (!isInRow && this.#options.claims.take(stat, this)) this.#row.push(reading)
     else await reading.opened.handle.close()
   }
 

@@ -1,7 +1,16 @@
-import { appendFileSync, copyFileSync, renameSync, symlinkSync, truncateSync, unlinkSync, writeFileSync } from 'node:fs'
+import {
+  appendFileSync,
+  copyFileSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  truncateSync,
+  unlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
-import { at, big, items, lines, positions } from './_steps.ts'
+import { at, big, items, lines, positions, said } from './_steps.ts'
 import { dir, follow, pass, path, tailRig } from './_tail-rig.ts'
 
 tailRig()
@@ -65,6 +74,28 @@ describe('rotation by rename', () => {
       all.push(...(await lines(tail)))
     }
     expect(all).toEqual(['b', 'c', 'd'])
+  })
+
+  it('finds them while the next rotation moves their names under it', async () => {
+    for (let ticks = 0; ticks < 60; ticks++) {
+      for (const n of [1, 2]) rmSync(`${path}.${n}`, { force: true })
+      writeFileSync(`${path}.1`, 'a\n')
+      writeFileSync(path, 'b\n')
+      const tail = follow({ history: true })
+      const first = tail.poll()
+      for (let i = 0; i < ticks; i++) await new Promise(setImmediate)
+      renameSync(`${path}.1`, `${path}.2`)
+      renameSync(path, `${path}.1`)
+      writeFileSync(path, 'c\n')
+      const all = said((await first).items)
+      for (let i = 0; i < 4; i++) {
+        all.push(...(await lines(tail)))
+        pass(500)
+      }
+      // the path is away for a moment, which is told
+      expect(all.filter((one) => !one.startsWith('<')).sort(), `after ${ticks} ticks`).toEqual(['a', 'b', 'c'])
+      await tail.close()
+    }
   })
 
   it('does not read a file again that comes back under the path, and reads a very late write to one it left', async () => {
