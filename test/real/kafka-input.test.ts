@@ -156,9 +156,9 @@ const suite = (version: string): void => {
     let answered = 0
     const from = await read({
       topics: [topic],
-      sessionTimeout: '2s',
+      sessionTimeout: '10s',
       answer: async (id) => {
-        if (id === 'slow') await sleep(12_000)
+        if (id === 'slow') await sleep(60_000)
         answered++
       },
     })
@@ -166,7 +166,7 @@ const suite = (version: string): void => {
     await to.write(topic, ...numbers(20).map(alertNo))
     await from.all(numbers(20))
     expect(answered).toBe(20)
-    await from.all(['slow'])
+    await from.all(['slow'], 120_000)
     await until('the commit', async () => {
       const offsets = await committed(brokers, from.group, topic)
       return offsets.reduce((sum, offset) => sum + Math.max(0, offset), 0) === 21 || undefined
