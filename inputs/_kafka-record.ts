@@ -5,6 +5,8 @@ import type { KafkaRecord, TopicPartition } from '../src/resources/kafka.ts'
 export interface RecordOrigin {
   readonly groupId: string
   readonly authenticated: string | undefined
+  /** The cluster whose events a topic holds. */
+  readonly clusterOf?: (topic: string) => string | undefined
 }
 
 /** The headers of the trace context (W3C Trace Context and Baggage), under the names they have over HTTP. */
@@ -24,13 +26,15 @@ const contextOf = (headers: KafkaRecord['headers']): Readonly<Record<string, str
 export const emitOptions = (
   { topic, partition }: TopicPartition,
   record: KafkaRecord,
-  { groupId, authenticated }: RecordOrigin,
+  { groupId, authenticated, clusterOf }: RecordOrigin,
 ): EmitOptions => {
+  const cluster = clusterOf?.(topic)
   const key = textOf(record.key)
   return {
     position: `${topic}/${partition}/${record.offset}`,
     headers: contextOf(record.headers),
     ...(authenticated && { authenticated }),
+    ...(cluster !== undefined && { cluster }),
     span: {
       name: `process ${topic}`,
       kind: 'consumer',

@@ -65,6 +65,20 @@ export const select = (
   }
 }
 
+/**
+ * The cluster that a topic is for: by its name, else by the first regular expression that it matches.
+ * @param clusters by names of topics, and regular expressions between slashes
+ */
+export const clusterByTopic = (clusters: Readonly<Record<string, string>>) => {
+  const known = new Map(Object.entries(clusters))
+  const patterns = [...known].flatMap(([entry, name]) => {
+    const pattern = patternOf(entry)
+    return pattern ? [{ pattern, name }] : []
+  })
+  return (topic: string): string | undefined =>
+    known.get(topic) ?? patterns.find(({ pattern }) => pattern.test(topic))?.name
+}
+
 /** The brokers' own topics, such as `__consumer_offsets`, are only read when they are named. */
 const isFor = (entry: string): ((name: string) => boolean) => {
   const pattern = patternOf(entry)

@@ -3,6 +3,7 @@ import { defineInput, duration, z } from '../src/plugin.ts'
 import { connectionSettings, type KafkaDriver, kafkajsDriver, topicName, topicPattern } from '../src/resources/kafka.ts'
 import { createPoison } from './_kafka-poison.ts'
 import { readOnce } from './_kafka-read.ts'
+import { clusterByTopic } from './_kafka-topics.ts'
 
 const config = z
   .strictObject({
@@ -37,6 +38,13 @@ const config = z
       .describe(
         'Where in a record Falco’s alert is: the member in which a log shipper has put it, as text or as an object. ' +
           '`auto` finds it; `none` takes each record as an alert.',
+      ),
+    clusters: z
+      .record(topicPattern(), z.string().min(1))
+      .default({})
+      .describe(
+        'The cluster that each topic is for, by names and regular expressions as in `topics`, e.g. ' +
+          '`{ "falco-prod": prod, "/^falco-eu-/": eu }`; before `cluster`. Default none.',
       ),
     deadLetterTopic: topicName()
       .optional()
@@ -87,6 +95,9 @@ Fluent Bit (\`log\`), Vector, Filebeat and Logstash (\`message\`) and CloudEvent
 - With \`sasl\`, a client certificate or \`trust\` events count as authenticated: who may write is then the brokers' to
   decide. Of any others no step destroys anything.
 - \`yarak_input_lag\` tells what each of our partitions still holds that is not settled.
+- **Several clusters.** Where topics are of several clusters, name them in \`clusters\`, or set \`shared: true\`, so that
+  nothing is changed because of an event that names none. Events of other clusters than our own are told to the outputs
+  and not answered.
 - Amazon MSK: \`sasl: { mechanism: aws-msk-iam, region }\` with a role for the service account, EKS Pod Identity, or keys
   from the environment.
 `
@@ -106,7 +117,8 @@ export const createKafkaInput = (driver: KafkaDriver) =>
       const client = driver(settings, io)
       const poison = createPoison(client, settings.deadLetterTopic, io)
       try {
-        const how = { ...settings, authenticated: provedBy(settings) }
+        const clusterOf = clusterByTopic(settings.clusters)
+        const how = { ...settings, clusterOf, authenticated: provedBy(settings) }
         while (!io.signal.aborted) await readOnce(how, { client, poison, io })
       } finally {
         await poison.close()

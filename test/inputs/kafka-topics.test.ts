@@ -1,5 +1,6 @@
 import { afterEach, describe, expect, it } from 'vitest'
-import { select } from '../../inputs/_kafka-topics.ts'
+import { clusterByTopic, select } from '../../inputs/_kafka-topics.ts'
+import { kafka } from '../../inputs/kafka.ts'
 import { createFakeKafka } from './_fake-driver.ts'
 import { aWhile, rig, soon, stopAll } from './_kafka-rig.ts'
 
@@ -35,6 +36,39 @@ describe('which topics are read', () => {
   it('takes nothing for new that is only newly wanted', () => {
     const { seen } = select(all, { topics: ['alerts'] })
     expect([...select(all, { topics: ['alerts', '/^falco-/'] }, seen).fresh]).toEqual([])
+  })
+})
+
+describe('the cluster of a topic', () => {
+  const clusterOf = clusterByTopic({ '/^falco-/': 'eu', '/us$/': 'us', 'falco-a': 'prod' })
+
+  it.each([
+    ['falco-a', 'prod'],
+    ['falco-b', 'eu'],
+    ['falco-us', 'eu'],
+    ['alerts-us', 'us'],
+    ['alerts', undefined],
+    ['constructor', undefined],
+  ])('%s is %s', (topic, cluster) => {
+    expect(clusterOf(topic)).toBe(cluster)
+  })
+
+  it('is told with each record', async () => {
+    const fake = createFakeKafka({ 'falco-a': 1, alerts: 1 })
+    const settings = { ...quick, topics: ['/./'], clusters: { '/^falco-/': 'eu' } }
+    const { seen } = rig({ fake, settings })
+    fake.append('falco-a', '{"n":1}')
+    fake.append('alerts', '{"n":2}')
+    await soon(() => expect(seen).toHaveLength(2))
+    expect(Object.fromEntries(seen.map(({ text, options }) => [text, options.cluster]))).toEqual({
+      '{"n":1}': 'eu',
+      '{"n":2}': undefined,
+    })
+  })
+
+  it('has a topic for its name', () => {
+    expect(() => kafka({ brokers: ['b:1'], topics: ['x'], clusters: { 'no topic': 'eu' } })).toThrow('a topic name')
+    expect(() => kafka({ brokers: ['b:1'], topics: ['x'], clusters: { x: '' } })).toThrow('clusters')
   })
 })
 

@@ -217,6 +217,7 @@ describe('settings', () => {
     expect(check({}).data).toEqual({
       brokers: ['broker:9092'],
       topics: ['alerts'],
+      clusters: {},
       clientId: 'yarak',
       groupId: 'yarak',
       from: 'latest',
