@@ -1,14 +1,15 @@
-/** The routes for those who look after a running gateway: dead letters, and the journal. */
+/** The routes for those who look after a running gateway: dead letters, responses, and the journal. */
 import { createHash, timingSafeEqual } from 'node:crypto'
 import type { IncomingHttpHeaders, IncomingMessage } from 'node:http'
 import { BlockList, isIP, type Socket } from 'node:net'
 import { type Context, Hono } from 'hono'
 import { z } from 'zod'
+import { mountResponses, type ResponsesOptions } from './admin-responses.ts'
 import { asYarakError, YarakError } from './errors.ts'
 import type { Journal, LetterQuery, StoredLetter } from './journal/index.ts'
 
-export interface AdminOptions {
-  readonly journal: Pick<Journal, 'letters' | 'unbury' | 'stats'>
+export interface AdminOptions extends ResponsesOptions {
+  readonly journal: Pick<Journal, 'letters' | 'unbury' | 'stats' | 'responses'>
   /** Tries a dead letter again. When it resolves the letter is removed, when it rejects it stays. */
   replay(letter: StoredLetter): Promise<{ readonly outcome: string }>
   /**
@@ -45,9 +46,13 @@ export type Replayed =
  * - `DELETE /admin/dlq/:id`, or `DELETE /admin/dlq` with a filter or `all=true`: `{ removed }`
  * - `POST /admin/dlq/:id/replay`, or `POST /admin/dlq/replay` with a filter or `all=true`: see {@link Replayed}
  * - `GET /admin/journal`: its state and what is in it
+ * - `GET /admin/responses?id&rule&outcome&before&limit`: responses, the latest first; `id` may be its beginning; see
+ *   {@link ResponsePage}
+ * - `GET /admin/undoable`: `{ undoable }`, the changes that can be taken back
+ * - `POST /admin/responses/:id/undo?step`: `{ undone }`, what became of each change
  *
  * Those for many take the first `limit` of them (default 100, at most 1,000) after the id `after`.
- * @example listen(gateway, listeners, log, { extra: mountAdmin({ journal, replay: gateway.replay, token }) })
+ * @example listen(gateway, listeners, log, { extra: mountAdmin({ journal, gateway, replay: gateway.replay, token }) })
  */
 export const mountAdmin = (options: AdminOptions): Hono => {
   const { journal } = options
@@ -84,6 +89,7 @@ export const mountAdmin = (options: AdminOptions): Hono => {
     return c.json({ removed: await journal.unbury([id]) })
   })
   app.post('/admin/dlq/:id/replay', async (c) => c.json(await replay(await letterOf(c, journal), options)))
+  mountResponses(app as unknown as Hono, options)
   return app as unknown as Hono
 }
 

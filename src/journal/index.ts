@@ -5,7 +5,7 @@
  * All that concerns an event hangs on its id as **facts**: which steps were begun and done, which outputs were told.
  * When the event comes again, by this journal after a restart or by its source, the facts say what not to repeat.
  */
-import type { Report } from '../plugin.ts'
+import type { Outcome, Report } from '../plugin.ts'
 
 /** An accepted event as it came. */
 export interface StoredEvent {
@@ -17,6 +17,9 @@ export interface StoredEvent {
   /** Milliseconds since the epoch. */
   readonly at: number
   readonly authenticated?: string
+  /** What its input was set to: of which cluster its events are, and whether several clusters send by it. */
+  readonly cluster?: string
+  readonly shared?: true
   /** The span of its reception, so that a resumed response goes on in the same trace. */
   readonly traceparent?: string
 }
@@ -64,6 +67,43 @@ export interface LetterQuery {
   readonly reason?: string
   /** Only those with a greater id. */
   readonly after?: number
+  /** Default 100. */
+  readonly limit?: number
+}
+
+/** What became of one change that was to be taken back. */
+export interface Undone {
+  readonly action: string
+  readonly rule: string
+  readonly response: string
+  readonly step: string
+  /** What it was on, e.g. `pod shop/web-1`. */
+  readonly object: string
+  /** `succeeded`; `gone`: there is nothing to take back any more; any other: it is still there. */
+  readonly outcome: Outcome
+  /** One line for people. */
+  readonly summary: string
+  /** RFC 3339, UTC. */
+  readonly at: string
+}
+
+/** A response of the history. */
+export interface StoredResponse {
+  /** Grows with time. */
+  readonly seq: number
+  readonly report: Report
+  /** What was taken back of it. */
+  readonly undone: readonly Undone[]
+}
+
+/** Which responses; all conditions hold together. */
+export interface ResponseQuery {
+  /** The beginning of their id. */
+  readonly id?: string
+  readonly rule?: string
+  readonly outcome?: Outcome
+  /** Only those with a smaller `seq`. */
+  readonly before?: number
   /** Default 100. */
   readonly limit?: number
 }
@@ -130,6 +170,13 @@ export interface Journal {
   letters(query?: LetterQuery): Promise<readonly StoredLetter[]>
   /** Removes dead letters; gives how many were there. */
   unbury(ids: readonly number[]): Promise<number>
+  /** The history: responses whose events are settled, the latest first; for 7 days, the last 100,000 (in memory 1,000). */
+  responses(query?: ResponseQuery): Promise<readonly StoredResponse[]>
+  /**
+   * Adds to the history that a change of a response was taken back.
+   * @param key of the change: a second value replaces the first
+   */
+  undone(response: string, key: string, done: Undone): void
   health(): JournalHealth
   stats(): Promise<JournalStats>
   /** Resolves when everything noted so far is durable. */

@@ -2,15 +2,17 @@
 import { existsSync } from 'node:fs'
 import { DatabaseSync } from 'node:sqlite'
 import { messageOf, YarakError } from '../errors.ts'
-import type { LetterQuery, StoredLetter } from './index.ts'
+import type { LetterQuery, ResponseQuery, StoredLetter, StoredResponse } from './index.ts'
+import { storedResponse } from './journal.ts'
 import { takeLock } from './lock.ts'
 import type { Counts } from './protocol.ts'
 import { sizeOf } from './room.ts'
 import { checkVersion, versionOf } from './schema.ts'
-import { sqlStore } from './sql.ts'
+import { reads } from './sql.ts'
 
 export interface Inspected {
   letters(query: LetterQuery): readonly StoredLetter[]
+  responses(query: ResponseQuery): readonly StoredResponse[]
   counts(): Counts
   /** Bytes in use. */
   size(): number
@@ -22,8 +24,8 @@ export interface Inspected {
  */
 export const inspectJournal = <T>(path: string, look: (journal: Inspected) => T): T =>
   withFile(path, true, (db) => {
-    const { letters, counts } = sqlStore(db)
-    return look({ letters, counts, size: sizeOf(db) })
+    const { letters, responses, counts } = reads(db)
+    return look({ letters, counts, size: sizeOf(db), responses: (query) => responses(query).map(storedResponse) })
   })
 
 /**
@@ -34,7 +36,7 @@ export const removeLetters = (path: string, ids: readonly number[]): number => {
   if (!existsSync(path)) throw missing(path)
   const lock = takeLock(`${path}.lock`)
   try {
-    return withFile(path, false, (db) => sqlStore(db).unbury(ids))
+    return withFile(path, false, (db) => reads(db).unbury(ids))
   } finally {
     lock.release()
   }

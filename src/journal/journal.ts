@@ -1,8 +1,9 @@
 /** A journal over whatever keeps its things. */
 import { YarakError } from '../errors.ts'
 import { createFacts, createSettled } from './facts.ts'
-import type { DeadLetter, Journal, JournalHealth, StoredEvent, StoredLetter } from './index.ts'
-import type { Opened, Reads, StoredReport, Write } from './protocol.ts'
+import type { Report } from '../plugin.ts'
+import type { DeadLetter, Journal, JournalHealth, StoredEvent, StoredLetter, StoredResponse, Undone } from './index.ts'
+import type { KeptResponse, Opened, Reads, StoredReport, Write } from './protocol.ts'
 
 /** Asks for something, after what was written before. */
 export type Ask = <K extends keyof Reads>(name: K, ...args: Parameters<Reads[K]>) => Promise<ReturnType<Reads[K]>>
@@ -65,6 +66,10 @@ export const createJournal = (backend: Backend, opened: Opened): Journal => {
     drop: ({ output, id }) => void backend.write(['drop', output, id]),
     bury: (letter) => void backend.write(['bury', storedLetter(++lastLetter, letter)]),
     letters: (query = {}) => backend.ask('letters', query),
+    async responses(query = {}) {
+      return (await backend.ask('responses', query)).map(storedResponse)
+    },
+    undone: (response, key, done) => void backend.write(['undone', response, key, JSON.stringify(done)]),
     unbury: (ids) => backend.ask('unbury', ids),
     health: backend.health,
     async stats() {
@@ -82,6 +87,11 @@ async function* pagesOf(backend: Backend, last: number): AsyncGenerator<StoredEv
     yield* page.events
     after = page.next
   }
+}
+
+export const storedResponse = ({ seq, body }: KeptResponse): StoredResponse => {
+  const { undone = {}, ...report } = JSON.parse(body) as Report & { undone?: Readonly<Record<string, Undone>> }
+  return { seq, report, undone: Object.values(undone) }
 }
 
 const storedLetter = (id: number, letter: DeadLetter): StoredLetter =>

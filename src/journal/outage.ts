@@ -18,11 +18,12 @@ export interface Outage {
 const MOST = 20_000
 
 export const createOutage = (): Outage => {
-  const memory = memoryStore()
+  const memory = memoryStore(Date.now())
   const events = new Map<string, Write[]>()
   const redelivered = new Map<string, Write[]>()
   const notices = new Map<string, Write[]>()
   const letters = new Map<string, Write[]>()
+  const undone = new Map<string, Write[]>()
   let ended = 0
 
   /**
@@ -52,6 +53,8 @@ export const createOutage = (): Outage => {
         return end(notices, keyOf(write[1], write[2]), 'keep', write)
       case 'bury':
         return latest(letters, String(write[1].id), write)
+      case 'undone':
+        return latest(undone, keyOf(write[1], write[2]), write)
     }
   }
   /** The file does not know yet what was dropped. */
@@ -60,6 +63,8 @@ export const createOutage = (): Outage => {
   const merge = (read: Read, mine: unknown, theirs: unknown): unknown => {
     if (theirs === undefined) return mine
     if (read[0] === 'pending') return theirs
+    if (read[0] === 'responses')
+      return [...(mine as unknown[]), ...(theirs as unknown[])].slice(0, read[1].limit ?? 100)
     if (read[0] === 'waiting') return sums(mine as Record<string, number>, theirs as Record<string, number>)
     const both = [...(theirs as KeptNotice[]), ...(mine as KeptNotice[])]
     const each = [...new Map(both.map((one) => [one.id, one])).values()]
@@ -80,13 +85,13 @@ export const createOutage = (): Outage => {
         return merge(read, perform(memory, read), told?.[legible.indexOf(read)])
       })
     },
-    unwritten: () => [events, redelivered, notices, letters].flatMap((of) => [...of.values()].flat()),
+    unwritten: () => [events, redelivered, notices, letters, undone].flatMap((of) => [...of.values()].flat()),
     full: () => memory.space().full,
   }
 }
 
 /** What is asked of the file as well. */
-const LEGIBLE: ReadonlySet<Read[0]> = new Set(['read', 'pending', 'kept', 'waiting'])
+const LEGIBLE: ReadonlySet<Read[0]> = new Set(['read', 'pending', 'kept', 'waiting', 'responses'])
 
 const keyOf = (output: string, id: string): string => JSON.stringify([output, id])
 

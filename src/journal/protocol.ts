@@ -1,5 +1,5 @@
 /** What a place to keep things can do, and how it is asked for when it is a thread. */
-import type { JournalStats, LetterQuery, StoredEvent, StoredLetter, StoredNotice } from './index.ts'
+import type { JournalStats, LetterQuery, ResponseQuery, StoredEvent, StoredLetter, StoredNotice } from './index.ts'
 
 /** A {@link Report} that becomes history. */
 export interface StoredReport {
@@ -7,6 +7,14 @@ export interface StoredReport {
   readonly rule: string
   readonly outcome: string
   /** The report, JSON. */
+  readonly body: string
+}
+
+/** A response of the history as it is kept. */
+export interface KeptResponse {
+  readonly seq: number
+  readonly id: string
+  /** The report, JSON; its member `undone` has what was taken back, by key. */
   readonly body: string
 }
 
@@ -32,6 +40,8 @@ export interface Writes {
   keep(notice: KeptNotice): void
   drop(output: string, id: string): void
   bury(letter: StoredLetter): void
+  /** @param value JSON */
+  undone(response: string, key: string, value: string): void
 }
 
 export interface Reads {
@@ -42,6 +52,7 @@ export interface Reads {
   waiting(): Readonly<Record<string, number>>
   letters(query: LetterQuery): readonly StoredLetter[]
   unbury(ids: readonly number[]): number
+  responses(query: ResponseQuery): readonly KeptResponse[]
   counts(): Counts
 }
 

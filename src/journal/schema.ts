@@ -2,10 +2,10 @@
 import type { DatabaseSync } from 'node:sqlite'
 import { YarakError } from '../errors.ts'
 
-export const SCHEMA_VERSION = 1
+export const SCHEMA_VERSION = 2
 
 const TABLES = `
-CREATE TABLE events (seq INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE, input TEXT NOT NULL, at INTEGER NOT NULL, body TEXT NOT NULL, authenticated TEXT, traceparent TEXT);
+CREATE TABLE events (seq INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE, input TEXT NOT NULL, at INTEGER NOT NULL, body TEXT NOT NULL, authenticated TEXT, traceparent TEXT, cluster TEXT, shared INTEGER);
 CREATE TABLE facts (event TEXT NOT NULL, key TEXT NOT NULL, value TEXT NOT NULL, at INTEGER NOT NULL, PRIMARY KEY (event, key)) WITHOUT ROWID;
 CREATE TABLE settled (event TEXT PRIMARY KEY, at INTEGER NOT NULL) WITHOUT ROWID;
 CREATE TABLE notices (seq INTEGER PRIMARY KEY AUTOINCREMENT, output TEXT NOT NULL, id TEXT NOT NULL, at INTEGER NOT NULL, body TEXT NOT NULL, UNIQUE (output, id));
@@ -14,6 +14,9 @@ CREATE TABLE responses (seq INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL 
 CREATE TABLE letters (id INTEGER PRIMARY KEY AUTOINCREMENT, at INTEGER NOT NULL, kind TEXT NOT NULL, origin TEXT NOT NULL, reason TEXT NOT NULL, message TEXT NOT NULL, body TEXT NOT NULL, position TEXT, attempts INTEGER, truncated INTEGER);
 CREATE INDEX letters_by_kind ON letters (kind, id);
 `
+
+/** From version 1 to 2. */
+const ORIGIN = 'ALTER TABLE events ADD COLUMN cluster TEXT; ALTER TABLE events ADD COLUMN shared INTEGER;'
 
 /** A commit is on the disk when it returns; what is deleted gives its room back in steps. */
 const SETTINGS = `
@@ -42,10 +45,11 @@ export const checkVersion = (db: DatabaseSync): void => {
   }
 }
 
-/** Sets a file up, and makes the tables in a new one. */
+/** Sets a file up: makes the tables in a new one, and brings those of an older one up to date. */
 export const prepare = (db: DatabaseSync): void => {
-  const isNew = versionOf(db) === 0
-  if (isNew) db.exec('PRAGMA auto_vacuum = INCREMENTAL')
+  const version = versionOf(db)
+  if (version === 0) db.exec('PRAGMA auto_vacuum = INCREMENTAL')
   db.exec(SETTINGS)
-  if (isNew) db.exec(`BEGIN; ${TABLES} PRAGMA user_version = ${SCHEMA_VERSION}; COMMIT`)
+  if (version < SCHEMA_VERSION)
+    db.exec(`BEGIN; ${version === 0 ? TABLES : ORIGIN} PRAGMA user_version = ${SCHEMA_VERSION}; COMMIT`)
 }

@@ -1,7 +1,7 @@
 /** The journal's file as a store, in SQL. */
 import type { DatabaseSync, SQLOutputValue } from 'node:sqlite'
-import type { LetterQuery, StoredEvent, StoredLetter } from './index.ts'
-import type { KeptNotice, Opened, Store } from './protocol.ts'
+import type { LetterQuery, ResponseQuery, StoredEvent, StoredLetter } from './index.ts'
+import type { KeptNotice, KeptResponse, Opened, Reads, Store, Writes } from './protocol.ts'
 
 type Row = Record<string, SQLOutputValue>
 
@@ -11,9 +11,9 @@ const PAGE = { events: 500, size: 8 * 1024 ** 2 } as const
 /** The store in an open file; with a file opened read-only it can be read. */
 export const sqlStore = (db: DatabaseSync): Store => ({ ...writes(db), ...reads(db) })
 
-const writes = (db: DatabaseSync): Pick<Store, 'accept' | 'note' | 'settle' | 'keep' | 'drop' | 'bury'> => {
+const writes = (db: DatabaseSync): Writes => {
   const accept = db.prepare(
-    'INSERT OR IGNORE INTO events (id, input, at, body, authenticated, traceparent) VALUES (?, ?, ?, ?, ?, ?)',
+    'INSERT OR IGNORE INTO events (id, input, at, body, authenticated, traceparent, cluster, shared) VALUES (?, ?, ?, ?, ?, ?, ?, ?)',
   )
   const note = db.prepare('INSERT OR REPLACE INTO facts (event, key, value, at) VALUES (?, ?, ?, ?)')
   const forgetEvent = db.prepare('DELETE FROM events WHERE id = ?')
@@ -27,9 +27,13 @@ const writes = (db: DatabaseSync): Pick<Store, 'accept' | 'note' | 'settle' | 'k
   const bury = db.prepare(
     'INSERT OR IGNORE INTO letters (id, at, kind, origin, reason, message, body, position, attempts, truncated) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)',
   )
+  const undone = db.prepare(
+    `UPDATE responses SET report = json_patch(report, json_object('undone', json_object(:key, json(:value)))) WHERE id = :response`,
+  )
   return {
-    accept({ id, input, at, body, authenticated, traceparent }) {
-      accept.run(id, input, at, body, authenticated ?? null, traceparent ?? null)
+    accept({ id, input, at, body, authenticated, traceparent, cluster, shared }) {
+      const origin = [authenticated ?? null, traceparent ?? null, cluster ?? null, shared ? 1 : null] as const
+      accept.run(id, input, at, body, ...origin)
     },
     note: (event, key, value, at) => void note.run(event, key, value, at),
     settle(event, at, redelivered, reports) {
@@ -43,10 +47,12 @@ const writes = (db: DatabaseSync): Pick<Store, 'accept' | 'note' | 'settle' | 'k
     bury({ id, at, kind, from, reason, message, body, position, attempts, truncated }) {
       bury.run(id, at, kind, from, reason, message, body, position ?? null, attempts ?? null, truncated ? 1 : null)
     },
+    undone: (response, key, value) => void undone.run({ response, key, value }),
   }
 }
 
-const reads = (db: DatabaseSync): Omit<Store, 'accept' | 'note' | 'settle' | 'keep' | 'drop' | 'bury'> => {
+/** What can be read, also of a file of an older version. */
+export const reads = (db: DatabaseSync): Reads => {
   const read = db.prepare('SELECT * FROM events WHERE id IN (SELECT value FROM json_each(?))')
   const pending = db.prepare('SELECT * FROM events WHERE seq > ? AND seq <= ? ORDER BY seq LIMIT ?')
   const kept = db.prepare('SELECT * FROM notices WHERE output = ? AND seq > ? ORDER BY seq LIMIT ?')
@@ -54,6 +60,9 @@ const reads = (db: DatabaseSync): Omit<Store, 'accept' | 'note' | 'settle' | 'ke
   const letters = db.prepare(`SELECT * FROM letters WHERE id > :after AND (:kind IS NULL OR kind = :kind)
     AND (:from IS NULL OR origin = :from) AND (:reason IS NULL OR reason = :reason) ORDER BY id LIMIT :limit`)
   const unbury = db.prepare('DELETE FROM letters WHERE id IN (SELECT value FROM json_each(?))')
+  const responses = db.prepare(`SELECT seq, id, report AS body FROM responses WHERE (:before IS NULL OR seq < :before)
+    AND (:id IS NULL OR (id >= :id AND id < :id || char(1114111))) AND (:rule IS NULL OR rule = :rule)
+    AND (:outcome IS NULL OR outcome = :outcome) ORDER BY seq DESC LIMIT :limit`)
   const unsettled = db.prepare('SELECT count(*) AS number, min(at) AS oldest FROM events')
   const numberOf = (table: string): number => Number(db.prepare(`SELECT count(*) AS n FROM ${table}`).get()?.['n'])
   const byOutput = (): Record<string, number> =>
@@ -75,6 +84,10 @@ const reads = (db: DatabaseSync): Omit<Store, 'accept' | 'note' | 'settle' | 'ke
     waiting: byOutput,
     letters: ({ kind, from, reason, after = 0, limit = 100 }: LetterQuery) =>
       letters.all({ kind: kind ?? null, from: from ?? null, reason: reason ?? null, after, limit }).map(storedLetter),
+    responses: ({ id, rule, outcome, before, limit = 100 }: ResponseQuery) =>
+      responses
+        .all({ id: id ?? null, rule: rule ?? null, outcome: outcome ?? null, before: before ?? null, limit })
+        .map((row) => ({ ...row }) as unknown as KeptResponse),
     unbury: (ids) => Number(unbury.run(JSON.stringify(ids)).changes),
     counts() {
       const { number, oldest } = unsettled.get() as { number: number; oldest: number | null }
@@ -89,7 +102,7 @@ const reads = (db: DatabaseSync): Omit<Store, 'accept' | 'note' | 'settle' | 'ke
   }
 }
 
-const storedEvent = ({ id, input, at, body, authenticated, traceparent }: Row): StoredEvent =>
+const storedEvent = ({ id, input, at, body, authenticated, traceparent, cluster, shared }: Row): StoredEvent =>
   ({
     id,
     input,
@@ -97,6 +110,8 @@ const storedEvent = ({ id, input, at, body, authenticated, traceparent }: Row): 
     body,
     ...(authenticated !== null && { authenticated }),
     ...(traceparent !== null && { traceparent }),
+    ...(cluster !== null && { cluster }),
+    ...(shared !== null && { shared: true }),
   }) as StoredEvent
 
 const storedLetter = ({ origin, position, attempts, truncated, ...row }: Row): StoredLetter =>

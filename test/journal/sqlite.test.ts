@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { describe, expect, it } from 'vitest'
 import type { Journal } from '../../src/journal/index.ts'
+import { inspectJournal } from '../../src/journal/inspect.ts'
 import { memoryStore } from '../../src/journal/memory-store.ts'
 import { child, event, journals, letter, noneLeft, notice, pendingOf, report } from './_kit.ts'
 
@@ -176,6 +177,21 @@ describe('the file', () => {
     expect(rows('PRAGMA auto_vacuum')).toEqual([{ auto_vacuum: 2 }])
   })
 
+  it('of the version before is brought up to date, and keeps what it has', async () => {
+    const before = await files.open()
+    await before.accept(event('old', { authenticated: 'bearer' }))
+    await files.close(before)
+    const db = new DatabaseSync(files.path())
+    db.exec('ALTER TABLE events DROP COLUMN cluster; ALTER TABLE events DROP COLUMN shared; PRAGMA user_version = 1')
+    db.close()
+    expect(inspectJournal(files.path(), ({ counts }) => counts())).toMatchObject({ unsettled: 1 })
+    const journal = await files.open()
+    await journal.accept(event('new', { cluster: 'eu', shared: true }))
+    expect(await journal.read(['old'])).toEqual([event('old', { authenticated: 'bearer' })])
+    expect(await journal.read(['new'])).toEqual([event('new', { cluster: 'eu', shared: true })])
+    expect(rows('PRAGMA user_version')).toEqual([{ user_version: 2 }])
+  })
+
   it('of a newer version is refused, and left as it is', async () => {
     await files.close(await files.open())
     const db = new DatabaseSync(files.path())
@@ -184,7 +200,7 @@ describe('the file', () => {
     const before = readFileSync(files.path())
     await expect(files.open()).rejects.toMatchObject({
       code: 'config',
-      message: `cannot use ${files.path()}: the journal is of version 99, this program knows 1; run the newer Yarak, or move the file away`,
+      message: `cannot use ${files.path()}: the journal is of version 99, this program knows 2; run the newer Yarak, or move the file away`,
     })
     expect(readFileSync(files.path())).toEqual(before)
   })
