@@ -2,6 +2,7 @@ import { appendFileSync, chmodSync, mkdirSync, mkdtempSync, readFileSync, rename
 import { existsSync, statSync, symlinkSync, truncateSync, unlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { pathToFileURL } from 'node:url'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { file } from '../../outputs/file.ts'
 import { parseEvent, toJson } from '../../src/event.ts'
@@ -179,5 +180,40 @@ describe('file', () => {
 
   it('refuses an empty path', () => {
     expect(() => file({ path: '' })).toThrow(/path/)
+  })
+})
+
+describe('file as a store', () => {
+  const opened = async (settings: object): Promise<Sender> => file.open(file.config.parse(settings), testIo())
+
+  async function* chunks(...texts: string[]) {
+    for (const text of texts) yield await Promise.resolve(Buffer.from(text))
+  }
+
+  it('keeps a file under its name in its folder, for the owner alone', async () => {
+    const sender = await opened({ dir: join(folder, 'evidence') })
+    const { url } = (await sender.store?.({ name: 'a/b.pcap', metadata: {} }, chunks('ab', 'c'), NEVER)) ?? {}
+    const path = join(folder, 'evidence', 'a', 'b.pcap')
+    expect(url).toBe(pathToFileURL(path).href)
+    expect(readFileSync(path, 'utf8')).toBe('abc')
+    expect(statSync(path).mode & 0o777).toBe(0o600)
+    await sender.close?.()
+  })
+
+  it('keeps files and lines side by side', async () => {
+    const path = join(folder, 'events.jsonl')
+    const sender = await opened({ path, dir: folder })
+    await sender.send([named('a')], NEVER)
+    await sender.store?.({ name: 'x', metadata: {} }, chunks('x'), NEVER)
+    await sender.close?.()
+    expect(rulesOf(path)).toEqual(['a'])
+    expect(readFileSync(join(folder, 'x'), 'utf8')).toBe('x')
+  })
+
+  it('takes no notice where it has no path, and no file where it has no folder', async () => {
+    const store = await opened({ dir: folder })
+    await expect(store.send([aNotice()], NEVER)).rejects.toMatchObject({ permanent: true, reason: 'config' })
+    expect(await opened({ path: join(folder, 'events.jsonl') })).not.toHaveProperty('store')
+    expect(() => file({})).toThrow('needs a path, a dir or both')
   })
 })

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { createAwsCredentials } from '../../src/resources/_aws-credentials.ts'
-import { testIo } from '../../src/testing.ts'
+import { type RecordedRequest, testIo } from '../../src/testing.ts'
 
 const IN_AN_HOUR = '2026-01-31T13:00:00Z'
 
@@ -98,6 +98,49 @@ describe('AWS credentials', () => {
     const io = testIo({ env, answer: { body: AGENT } })
     expect(await createAwsCredentials(io, 'eu-central-1')()).toEqual(CREDENTIALS)
     expect(io.requests[0]?.url).toBe('http://169.254.170.2/v2/credentials/7')
+  })
+
+  const INSTANCE = 'http://169.254.169.254/latest'
+
+  /** The metadata service: it answers only those who come back with its token. */
+  const instance =
+    (roles = 'node-role\n') =>
+    (request: RecordedRequest) => {
+      if (request.method === 'PUT' && request.url === `${INSTANCE}/api/token`) {
+        return request.headers['x-aws-ec2-metadata-token-ttl-seconds'] === '21600' ? { body: 'imds' } : { status: 400 }
+      }
+      if (request.headers['x-aws-ec2-metadata-token'] !== 'imds') return { status: 401 }
+      const path = request.url.slice(`${INSTANCE}/meta-data/iam/security-credentials/`.length)
+      return path === '' ? { body: roles } : path === 'node-role' ? { body: AGENT } : { status: 404 }
+    }
+
+  it('come from the role of the instance, by IMDSv2', async () => {
+    const io = testIo({ answer: instance() })
+    expect(await createAwsCredentials(io, 'eu-central-1')()).toEqual(CREDENTIALS)
+    expect(io.requests.map(({ method }) => method)).toEqual(['PUT', 'GET', 'GET'])
+  })
+
+  it('come from another address of the metadata service when the environment names one', async () => {
+    const io = testIo({ env: { AWS_EC2_METADATA_SERVICE_ENDPOINT: 'http://imds.local/' } })
+    await expect(createAwsCredentials(io, 'eu-central-1')()).rejects.toThrow('no AWS credentials')
+    expect(io.requests[0]?.url).toBe('http://imds.local/latest/api/token')
+  })
+
+  it.each([
+    ['there is no instance', new Error('EHOSTUNREACH')],
+    ['the instance has no role', instance('')],
+    [
+      'it has none to give',
+      (request: RecordedRequest) => (request.method === 'PUT' ? { body: 'imds' } : { status: 404 }),
+    ],
+  ])('are missing where %s', async (_where, answer) => {
+    await expect(createAwsCredentials(testIo({ answer }), 'eu-central-1')()).rejects.toMatchObject({ code: 'config' })
+  })
+
+  it('do not come from the instance where that is switched off', async () => {
+    const io = testIo({ answer: instance(), env: { AWS_EC2_METADATA_DISABLED: 'TRUE' } })
+    await expect(createAwsCredentials(io, 'eu-central-1')()).rejects.toThrow('no AWS credentials')
+    expect(io.requests).toEqual([])
   })
 
   it('are asked for once, and again five minutes before they end', async () => {

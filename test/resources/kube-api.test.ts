@@ -65,8 +65,19 @@ describe('an answer of the API server', () => {
     )
   })
 
+  it('403 names the right that is missing, also that to make what an apply would make', () => {
+    const said = (verb: string) => `User "y" cannot ${verb} resource "pods" in API group ""`
+    expect(answer(403, 'Forbidden', said('delete')).lacks).toBe('delete pods')
+    const path = parseApiPath('/api/v1/namespaces/shop/configmaps/a')
+    const body = JSON.stringify(status(403, 'Forbidden', said('create')).body)
+    const error = apiError({ method: 'PATCH', path, status: 403, body })
+    expect(error.lacks).toBe('create configmaps')
+    expect(error.message).toContain('{"apiGroups":[""],"resources":["configmaps"],"verbs":["create"]}')
+  })
+
   it('403 by admission names no rule, for none would help', () => {
     const error = answer(403, 'Forbidden', 'admission webhook "policy" denied the request')
+    expect(error.lacks).toBeUndefined()
     expect(error.message).toBe(
       'cannot delete pods "web-1" in namespace "shop": forbidden: admission webhook "policy" denied the request',
     )
