@@ -1,7 +1,10 @@
+import { createHmac } from 'node:crypto'
 import { createServer, type IncomingHttpHeaders } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { describe, expect, it, onTestFinished } from 'vitest'
+import { http } from '../../inputs/http.ts'
 import { httpRequest } from '../../src/actions/http-request.ts'
+import { testInputIo } from '../../src/testing.ts'
 import { aStep, perform, type StepOptions } from './step.ts'
 
 type Params = Parameters<typeof perform<typeof httpRequest.config>>[1]
@@ -143,6 +146,56 @@ describe('the status', () => {
   })
 })
 
+describe('the signature', () => {
+  const hmac = (algorithm: string, text: string | undefined) =>
+    `${algorithm}=${createHmac(algorithm, 'hush')
+      .update(text ?? '')
+      .digest('hex')}`
+
+  it.each([
+    ['a map', { ip: '10.0.0.1', n: 12345678901234567890n }, '{"ip":"10.0.0.1","n":12345678901234567890}'],
+    ['a text', 'ä\nb', 'ä\nb'],
+    ['nothing', undefined, ''],
+  ])('is that of the bytes that are sent: of %s', async (_what, body, sent) => {
+    const { got, url } = await aServer()
+    await run({ url, sign: { secret: 'hush' }, ...(body !== undefined && { body }) })
+    expect(got[0]?.body).toBe(sent)
+    expect(got[0]?.headers['x-hub-signature-256']).toBe(hmac('sha256', sent))
+  })
+
+  it('has another hash and header when it is told to', async () => {
+    const { got, url } = await aServer()
+    const headers = { 'X-Signature': 'forged' }
+    await run({ url, body: 'a', headers, sign: { secret: 'hush', header: 'X-Signature', algorithm: 'sha512' } })
+    expect(got[0]?.headers['x-signature']).toBe(hmac('sha512', 'a'))
+  })
+
+  it('is one that the input http takes, for an event on its way to another gateway', async () => {
+    const { got, url } = await aServer()
+    const event = { rule: 'r', priority: 'Info', time: '2026-01-31T12:00:00Z', output: 'x', output_fields: {} }
+    await run({ url, body: event, sign: { secret: 'hush' } })
+    const io = testInputIo()
+    const app = http.routes?.(http.config.parse({ hmac: { secret: 'hush' } }), io)
+    const post = (body: string) => {
+      const headers = { 'x-hub-signature-256': String(got[0]?.headers['x-hub-signature-256']) }
+      return app?.request('/', { method: 'POST', body, headers })
+    }
+    expect((await post(got[0]?.body ?? ''))?.status).toBe(200)
+    expect((await post(`${got[0]?.body} `))?.status).toBe(403)
+  })
+
+  it('is not told, and its key is no template', async () => {
+    const { url } = await aServer({ status: 400, body: 'no' })
+    const recorded = await aStep()
+    const error: unknown = await perform(httpRequest, { url, sign: { secret: 'hush' } }, recorded).catch(
+      (e: unknown) => e,
+    )
+    expect(JSON.stringify([String(error), recorded.spans])).not.toContain('hush')
+    expect(() => httpRequest({ url, sign: { secret: '{{ proc.name }}' } })).toThrow('sign must be fixed text')
+    expect(() => httpRequest({ url, sign: { secret: 's', header: 'a b' } })).toThrow('sign.header')
+  })
+})
+
 describe('the settings of http:request', () => {
   it.each([
     'file:///etc/passwd',
@@ -173,6 +226,22 @@ describe('the settings of http:request', () => {
   it('refuse a body where none belongs, and a method that an event chooses', () => {
     expect(() => httpRequest({ url: 'http://x', method: 'GET', body: 'x' })).toThrow('has no body')
     expect(() => httpRequest({ url: 'http://x', method: '{{ m }}' })).toThrow('method must be fixed text')
+  })
+
+  it.each([
+    '{{ fd.rip }}',
+    'https://{{ fd.rip }}/',
+    'https://a.{{ fd.rip }}',
+    '{{ x }}://a/',
+    'https://a{% if b %}.c{% endif %}/',
+  ])('refuse a host that an event chooses: %s', (url) =>
+    expect(() => httpRequest({ url })).toThrow('the host of url must be fixed text'),
+  )
+
+  it('take a path and a query from an event', () => {
+    for (const url of ['https://a.example/{{ fd.rip | url }}', 'http://a:80?ip={{ fd.rip | url }}']) {
+      expect(httpRequest({ url }).config).toEqual({ url })
+    }
   })
 
   it('decide what it changes', () => {
