@@ -23,6 +23,8 @@ export interface Target {
   readonly name?: string
   /** Its API group, `core` for that without a name, where the event tells it by the path of the request. */
   readonly group?: string
+  /** Fields that should tell the same and do not, e.g. `k8s.pod.uid and k8smeta.pod.uid`: nothing is to be destroyed. */
+  readonly disagreement?: string
 }
 
 /** The fields that name a thing, most trusted first. */
@@ -46,6 +48,26 @@ const text = (event: FalcoEvent, names: readonly string[]): string | undefined =
   return undefined
 }
 
+/** Pairs of fields that tell the same thing, each of another source; and how to compare them. */
+const TWICE: readonly (readonly [string, string, (value: string) => string])[] = [
+  ['k8s.pod.uid', 'k8smeta.pod.uid', String],
+  ['k8s.pod.name', 'k8smeta.pod.name', String],
+  ['k8s.ns.name', 'k8smeta.ns.name', String],
+  ['container.id', 'container.full_id', (id) => shortId(id)],
+]
+
+const disagreementIn = (event: FalcoEvent): string | undefined => {
+  for (const [one, other, same] of TWICE) {
+    const second = text(event, [other])
+    const first = second === undefined ? undefined : text(event, [one])
+    if (second !== undefined && first !== undefined && same(first) !== same(second)) return `${one} and ${other}`
+  }
+  return undefined
+}
+
+/** The first 12 characters of a container's id. */
+const shortId = (id: string): string => id.replace(/^[a-z-]+:\/\//, '').slice(0, 12)
+
 /**
  * The target of an event.
  * @example targetOf(event).key // 'pod/default/web-1'
@@ -59,7 +81,7 @@ export const targetOf = (event: FalcoEvent): Target => {
   const podUid = text(event, FIELDS.podUid)
   const claimed = text(event, FIELDS.container)
   const host = claimed === 'host'
-  const container = claimed && !host ? claimed.replace(/^[a-z-]+:\/\//, '').slice(0, 12) : undefined
+  const container = claimed && !host ? shortId(claimed) : undefined
   const node = text(event, FIELDS.node) ?? event.hostname
   const target: Draft = {
     key: keyOf({ pod, namespace, container, host, node }),
@@ -71,6 +93,8 @@ export const targetOf = (event: FalcoEvent): Target => {
   if (host) target.host = host
   if (node) target.node = node
   if (resource) addAudited(target, resource, event)
+  const disagreement = disagreementIn(event)
+  if (disagreement) target.disagreement = disagreement
   return Object.freeze(target)
 }
 
@@ -84,7 +108,7 @@ const addAudited = (target: Draft, resource: string, event: FalcoEvent): void =>
   if (name) target.name = name
   if (namespace) target.namespace = namespace
   if (path) target.group = group
-  if (name) target.key ??= [resource, ...(namespace ? [namespace] : []), name].join('/')
+  if (name) target.key ??= resource === 'nodes' ? `node/${name}` : [resource, namespace, name].filter(Boolean).join('/')
 }
 
 const keyOf = (parts: Record<'pod' | 'namespace' | 'container' | 'node', string | undefined> & { host: boolean }) => {

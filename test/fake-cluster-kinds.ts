@@ -42,6 +42,17 @@ export const scaled = (seen: Seen, workload: KubeObject, refuse: Refuse): { scal
   return { scale: scaleOf(replicas), after: { ...workload, spec: { ...workload.spec, replicas } } }
 }
 
+/** An object instead of the one that is there: under its uid, and the version of it that was read. */
+export const replaced = ({ body }: Seen, before: KubeObject, refuse: Refuse): KubeObject => {
+  const { name, uid, resourceVersion } = before.metadata as KubeObject['metadata'] & { resourceVersion?: string }
+  const given = (body?.metadata ?? {}) as Partial<KubeObject['metadata']> & { resourceVersion?: string }
+  if (given.name !== name) refuse(400, 'BadRequest', 'the name of the object does not match the name on the URL')
+  if (given.resourceVersion !== resourceVersion || (given.uid !== undefined && given.uid !== uid)) {
+    refuse(409, 'Conflict', `Operation cannot be fulfilled on "${name}": the object has been modified`, { name })
+  }
+  return { ...body, metadata: { ...given, name, uid } }
+}
+
 /** What `events.k8s.io/v1` asks of a new Event. */
 export const checkEvent = (event: Record<string, unknown>, namespace: string, refuse: Refuse): void => {
   const invalid = (field: string): never => refuse(422, 'Invalid', `${field}: Invalid value`, { causes: [{ field }] })

@@ -8,7 +8,12 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { checkEvent, discovery, jsonPatched, scaled } from './fake-cluster-kinds.ts'
+import type { Duplex } from 'node:stream'
+import { kubeconfigFor, TOKEN } from './fake-kubeconfig.ts'
+import { ephemeralOf, isSelected, merged, withEphemeral } from './fake-cluster-pods.ts'
+import { checkEvent, discovery, jsonPatched, replaced, scaled } from './fake-cluster-kinds.ts'
+
+export { kubeconfigFor, TOKEN }
 
 /** What of an object the tests and the routes look at. */
 export interface KubeObject {
@@ -18,6 +23,7 @@ export interface KubeObject {
     readonly name: string
     readonly namespace?: string
     readonly uid?: string
+    readonly resourceVersion?: string
     readonly labels?: Readonly<Record<string, string>>
     readonly annotations?: Readonly<Record<string, string>>
     readonly ownerReferences?: readonly unknown[]
@@ -29,7 +35,7 @@ export interface KubeObject {
 
 /** A body as sent: an object, a part of one, or the options of a delete. */
 export type Body = Partial<KubeObject> & {
-  readonly preconditions?: { readonly uid?: string }
+  readonly preconditions?: { readonly uid?: string; readonly resourceVersion?: string }
   readonly dryRun?: readonly string[]
   readonly gracePeriodSeconds?: number
   readonly propagationPolicy?: string
@@ -61,10 +67,10 @@ export interface FakeCluster {
   get(kind: Kind, namespace: string, name: string): KubeObject | undefined
   /** Set to answer otherwise. */
   override: Override | undefined
+  /** Set to take over connections, e.g. for exec. */
+  upgrade: ((request: IncomingMessage, socket: Duplex, head: Buffer) => void) | undefined
   close(): Promise<void>
 }
-
-export const TOKEN = 'the-secret-token'
 
 const KINDS = {
   Pod: { root: '/api/v1', plural: 'pods', group: '' },
@@ -84,7 +90,12 @@ const KINDS = {
   },
   Event: { root: '/apis/events.k8s.io/v1', plural: 'events', group: 'events.k8s.io' },
   Capture: { root: '/apis/retina.sh/v1alpha1', plural: 'captures', group: 'retina.sh' },
+  Lease: { root: '/apis/coordination.k8s.io/v1', plural: 'leases', group: 'coordination.k8s.io' },
   NetworkPolicy: { root: '/apis/networking.k8s.io/v1', plural: 'networkpolicies', group: 'networking.k8s.io' },
+  Service: { root: '/api/v1', plural: 'services', group: '' },
+  ServiceAccount: { root: '/api/v1', plural: 'serviceaccounts', group: '' },
+  CalicoPolicy: { root: '/apis/projectcalico.org/v3', plural: 'networkpolicies', group: 'projectcalico.org' },
+  CiliumNetworkPolicy: { root: '/apis/cilium.io/v2', plural: 'ciliumnetworkpolicies', group: 'cilium.io' },
 } as const
 
 export type Kind = keyof typeof KINDS
@@ -111,11 +122,15 @@ const refuse = (...args: Parameters<typeof status>): never => {
 
 /** Starts one on a free port of the loopback. `basePath`: below which it serves, as a gateway to many clusters does. */
 export const fakeCluster = async ({ basePath = '' } = {}): Promise<FakeCluster> => {
-  const store = new Map<string, KubeObject>()
+  const store = versioned()
   const requests: Seen[] = []
   const server = createServer((request, response) => void serve(request, response))
   let connections = 0
   server.on('connection', () => connections++)
+  server.on('upgrade', (request, socket, head) => {
+    if (cluster.upgrade) cluster.upgrade(request, socket, head)
+    else socket.destroy()
+  })
   const serve = async (request: IncomingMessage, response: ServerResponse) => {
     const seen = await read(request, basePath)
     requests.push(seen)
@@ -140,6 +155,7 @@ export const fakeCluster = async ({ basePath = '' } = {}): Promise<FakeCluster> 
       return connections
     },
     override: undefined,
+    upgrade: undefined,
     add(kind, object) {
       store.set(keyOf(kind, object.metadata.namespace ?? '', object.metadata.name), { kind, ...object })
       return object
@@ -154,16 +170,23 @@ export const fakeCluster = async ({ basePath = '' } = {}): Promise<FakeCluster> 
   return cluster
 }
 
-/** The file of a cluster at `url`, with a token. */
-export const kubeconfigFor = (url: string, { name = 'fake', insecure = true, token = TOKEN } = {}): string =>
-  JSON.stringify({
-    apiVersion: 'v1',
-    kind: 'Config',
-    'current-context': name,
-    clusters: [{ name, cluster: { server: url, 'insecure-skip-tls-verify': insecure } }],
-    users: [{ name, user: { token } }],
-    contexts: [{ name, context: { cluster: name, user: name } }],
-  })
+/** A map of objects in which every write gives the object another version. */
+const versioned = (): Map<string, KubeObject> => {
+  const store = new Map<string, KubeObject>()
+  const set = store.set.bind(store)
+  let last = 0
+  store.set = (key, { metadata, ...object }) =>
+    set(key, { ...object, metadata: { ...metadata, resourceVersion: String(++last) } })
+  return store
+}
+
+/** A write that names a version is of that one only. */
+const checkVersion = (given: string | undefined, before: KubeObject | undefined, { kind, name }: At): void => {
+  if (given === undefined || given === before?.metadata.resourceVersion) return
+  const why = 'the object has been modified; please apply your changes to the latest version and try again'
+  const { plural } = KINDS[kind]
+  refuse(409, 'Conflict', `Operation cannot be fulfilled on ${plural} "${name}": ${why}`, { name, kind: plural })
+}
 
 const keyOf = (kind: Kind, namespace: string, name: string): string => `${kind}/${namespace}/${name}`
 
@@ -203,6 +226,8 @@ const route = (seen: Seen, store: Map<string, KubeObject>): unknown => {
   if (eviction && seen.method === 'POST') {
     return evict(seen, store, { kind: 'Pod', namespace: eviction[1] ?? '', name: eviction[2] ?? '' })
   }
+  const pod = ephemeralOf(seen)
+  if (pod) return addEphemeral(seen, store, pod)
   const served = seen.method === 'GET' ? discovery(seen.path, KINDS) : undefined
   if (served) return served
   for (const [kind, { root, plural }] of Object.entries(KINDS)) {
@@ -216,6 +241,7 @@ const route = (seen: Seen, store: Map<string, KubeObject>): unknown => {
     if (seen.method === 'POST') return create(seen, store, at)
     if (seen.method === 'GET') return at.name ? found(store, at) : list(seen, store, at)
     if (seen.method === 'PATCH') return patch(seen, store, at)
+    if (seen.method === 'PUT') return replace(seen, store, at)
     if (seen.method === 'DELETE') return remove(seen, store, at)
   }
   return refuse(404, 'NotFound', 'the server could not find the requested resource', {})
@@ -235,12 +261,21 @@ const found = (store: Map<string, KubeObject>, { kind, namespace, name }: At): K
   )
 }
 
+/** The fields that the real server selects by, of those that are asked for. */
+const FIELDS: Readonly<Record<string, (one: KubeObject) => unknown>> = {
+  'Pod spec.nodeName': ({ spec }) => spec?.nodeName,
+  'Pod spec.serviceAccountName': ({ spec }) => spec?.serviceAccountName ?? 'default',
+  'Secret type': (one) => (one as { type?: string }).type,
+}
+
 const list = ({ query }: Seen, store: Map<string, KubeObject>, { kind, namespace }: At): unknown => {
-  const node = /^spec\.nodeName=(.+)$/.exec(query.fieldSelector ?? '')?.[1]
-  if (query.fieldSelector && !node) refuse(400, 'BadRequest', `field label not supported: ${query.fieldSelector}`)
+  const [, field = '', wanted] = /^([\w.]+)=(.+)$/.exec(query.fieldSelector ?? '') ?? []
+  const fieldOf = FIELDS[`${kind} ${field}`]
+  if (query.fieldSelector && !fieldOf) refuse(400, 'BadRequest', `field label not supported: ${query.fieldSelector}`)
   const all = [...store.values()]
     .filter((one) => one.kind === kind && (!namespace || one.metadata.namespace === namespace))
-    .filter((one) => !node || one.spec?.nodeName === node)
+    .filter((one) => !fieldOf || fieldOf(one) === wanted)
+    .filter((one) => isSelected(one, query.labelSelector))
   const start = Number(query.continue ?? 0)
   const end = start + Number(query.limit ?? all.length)
   return {
@@ -271,6 +306,19 @@ const create = ({ query, body }: Seen, store: Map<string, KubeObject>, at: At): 
   return made
 }
 
+const replace = (seen: Seen, store: Map<string, KubeObject>, at: At): KubeObject => {
+  const before = found(store, at)
+  const after = replaced(seen, before, refuse)
+  if (seen.query.dryRun === undefined) store.set(keyOf(at.kind, at.namespace, at.name), after)
+  return after
+}
+
+const addEphemeral = (seen: Seen, store: Map<string, KubeObject>, at: { namespace: string; name: string }) => {
+  const after = withEphemeral(seen, found(store, { kind: 'Pod', ...at }), refuse)
+  if (seen.query.dryRun === undefined) store.set(keyOf('Pod', at.namespace, at.name), after)
+  return after
+}
+
 const MERGES = new Set(['application/merge-patch+json', 'application/strategic-merge-patch+json'])
 
 const patch = (seen: Seen, store: Map<string, KubeObject>, at: At): KubeObject => {
@@ -281,6 +329,7 @@ const patch = (seen: Seen, store: Map<string, KubeObject>, at: At): KubeObject =
   const isKnown = isJson || (MERGES.has(type) && !(at.kind === 'Capture' && type.includes('strategic')))
   if (!isKnown) return refuse(415, 'UnsupportedMediaType', `the body of the request was in an unknown format`)
   const before = found(store, at)
+  checkVersion(seen.body?.metadata?.resourceVersion, before, at)
   const after = isJson ? jsonPatched(before, seen.body, refuse) : (merged(before, seen.body) as KubeObject)
   const { uid } = after.metadata
   if (uid !== before.metadata.uid) {
@@ -292,18 +341,6 @@ const patch = (seen: Seen, store: Map<string, KubeObject>, at: At): KubeObject =
   }
   if (seen.query.dryRun === undefined) store.set(keyOf(at.kind, at.namespace, at.name), after)
   return after
-}
-
-/** JSON Merge Patch, RFC 7396. */
-export const merged = (target: unknown, change: unknown): unknown => {
-  if (typeof change !== 'object' || change === null || Array.isArray(change)) return change
-  const result: Record<string, unknown> =
-    typeof target === 'object' && target !== null && !Array.isArray(target) ? { ...target } : {}
-  for (const [key, value] of Object.entries(change)) {
-    if (value === null) delete result[key]
-    else result[key] = merged(result[key], value)
-  }
-  return result
 }
 
 /** Server-side apply, with one manager per object: another's object is a conflict unless forced. */
@@ -320,8 +357,10 @@ const apply = ({ query, body }: Seen, store: Map<string, KubeObject>, at: At): K
     const message = `Apply failed with 1 conflict: conflict with "${owner ?? 'unknown'}": .spec.egress`
     refuse(409, 'Conflict', message, { causes: [{ reason: 'FieldManagerConflict', message, field: '.spec.egress' }] })
   }
+  checkVersion(body.metadata.resourceVersion, before, at)
   const managedFields = [{ manager, operation: 'Apply' }]
-  const after = { ...body, metadata: { ...body.metadata, namespace: at.namespace, managedFields } }
+  const uid = before?.metadata.uid ?? keyOf(at.kind, at.namespace, at.name)
+  const after = { ...body, metadata: { ...body.metadata, namespace: at.namespace, uid, managedFields } }
   if (query.dryRun === undefined) store.set(keyOf(at.kind, at.namespace, at.name), after)
   return after
 }
@@ -348,6 +387,7 @@ const remove = ({ query, body }: Seen, store: Map<string, KubeObject>, at: At): 
       kind: KINDS[at.kind].plural,
     })
   }
+  checkVersion(options.preconditions?.resourceVersion, before, at)
   if (!options.dryRun?.includes('All')) store.delete(keyOf(at.kind, at.namespace, at.name))
   return before
 }

@@ -89,6 +89,27 @@ describe('the target of an event', () => {
   })
 })
 
+describe('fields that tell the same thing', () => {
+  it.each([
+    [{ 'k8s.pod.uid': 'u-1', 'k8smeta.pod.uid': 'u-2' }, 'k8s.pod.uid and k8smeta.pod.uid'],
+    [{ ...POD, 'k8smeta.pod.name': 'payments-api-2' }, 'k8s.pod.name and k8smeta.pod.name'],
+    [{ 'k8s.pod.name': 'payments-api-1', 'k8smeta.pod.name': 'payments-api-2' }, 'k8s.pod.name and k8smeta.pod.name'],
+    [{ ...POD, 'k8smeta.ns.name': 'other' }, 'k8s.ns.name and k8smeta.ns.name'],
+    [{ 'container.id': ID, 'container.full_id': `f${ID}` }, 'container.id and container.full_id'],
+  ])('and do not agree are named: %j', (fields, disagreement) => {
+    expect(about(fields).disagreement).toBe(disagreement)
+  })
+
+  it.each([
+    [{ ...POD, 'k8smeta.ns.name': 'shop', 'k8smeta.pod.name': 'web-1' }],
+    [{ 'container.id': ID.slice(0, 12), 'container.full_id': `containerd://${ID}` }],
+    [{ 'k8s.pod.uid': 'u-1', 'k8smeta.pod.uid': '<NA>' }],
+    [{ 'k8s.pod.uid': 'u-1', 'k8s.pod.id': 'sandbox' }],
+  ])('agree: %j', (fields) => {
+    expect(about(fields)).not.toHaveProperty('disagreement')
+  })
+})
+
 describe('the target of an event of the audit log', () => {
   const audit = { 'ka.target.namespace': 'shop', 'ka.target.name': 'web-1' }
 
@@ -111,6 +132,11 @@ describe('the target of an event of the audit log', () => {
       'pod/shop/w',
     ],
     ['another resource', { ...audit, 'ka.target.resource': 'configmaps' }, 'configmaps/shop/web-1'],
+    [
+      'a node, as an event of a process of it',
+      { 'ka.target.name': 'worker', 'ka.target.resource': 'nodes' },
+      'node/worker',
+    ],
     [
       'a resource of the cluster',
       { 'ka.target.name': 'web', 'ka.target.resource': 'clusterroles' },

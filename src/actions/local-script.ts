@@ -37,6 +37,7 @@ const params = z
       ),
   })
   .refine(...fixed('command', 0))
+  .refine(...fixed('cwd'))
   .refine(...fixed('changes'))
 
 type Params = z.output<typeof params>

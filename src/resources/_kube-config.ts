@@ -1,5 +1,5 @@
 /** Where the cluster is and who we are there: a kubeconfig file, or the pod's own service account. */
-import { existsSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 import { delimiter, join } from 'node:path'
 import { isIPv6 } from 'node:net'
 import type { KubeConfig } from '@kubernetes/client-node'
@@ -88,10 +88,15 @@ const inCluster = (config: KubeConfig, env: Place['env'], account: string): Kube
   config.loadFromOptions({
     clusters: [{ name: 'in-cluster', server, caFile: join(account, 'ca.crt'), skipTLSVerify: false }],
     users: [{ name: 'in-cluster', authProvider: { name: 'tokenFile', config: { tokenFile: join(account, 'token') } } }],
-    contexts: [{ name: 'in-cluster', cluster: 'in-cluster', user: 'in-cluster' }],
+    contexts: [{ name: 'in-cluster', cluster: 'in-cluster', user: 'in-cluster', ...namespaceIn(account) }],
     currentContext: 'in-cluster',
   })
   return config
+}
+
+const namespaceIn = (account: string): { namespace?: string } => {
+  const file = join(account, 'namespace')
+  return existsSync(file) ? { namespace: readFileSync(file, 'utf8').trim() } : {}
 }
 
 const checkCluster = (config: KubeConfig, file: string): void => {

@@ -1,6 +1,6 @@
 /** What an answer of a Kubernetes API server means for the engine. Pure. Neither headers nor bodies get into a message. */
 import { YarakError } from '../plugin.ts'
-import { type ApiPath, describeRequest, verbOf } from './_kube-path.ts'
+import { type ApiPath, describeRequest } from './_kube-path.ts'
 
 /** An answer that is not a success. */
 export interface Failure {
@@ -73,17 +73,31 @@ const notFound: Reading = (failure, status) =>
         reason: 'no-such-api',
       })
 
-const forbidden: Reading = (failure, status) =>
-  new YarakError('refused', `${failed(failure)}: forbidden${grant(failure, status)}${said(status)}`, {
+const forbidden: Reading = (failure, status) => {
+  const lacked = lackedBy(failure, status)
+  return new YarakError('refused', `${failed(failure)}: forbidden${grant(failure, lacked)}${said(status)}`, {
     permanent: true,
     reason: 'forbidden',
+    ...(lacked && { lacks: `${lacked.verb} ${lacked.resource}` }),
   })
+}
+
+interface Right {
+  readonly verb: string
+  readonly resource: string
+}
 
 /** RBAC says `User "x" cannot get resource "pods"`; a refusal by admission needs no other Role. */
-const grant = ({ method, path }: Failure, status: Status | undefined): string => {
-  if (path.resource === undefined || !/ cannot \w+ resource /.test(status?.message ?? '')) return ''
-  const resource = path.subresource === undefined ? path.resource : `${path.resource}/${path.subresource}`
-  const rule = { apiGroups: [path.group], resources: [resource], verbs: [verbOf(method, path)] }
+const lackedBy = ({ path }: Failure, status: Status | undefined): Right | undefined => {
+  // An apply that would create something is a patch, and asks for `create` besides.
+  const verb = / cannot (\w+) resource /.exec(status?.message ?? '')?.[1]
+  if (path.resource === undefined || verb === undefined) return undefined
+  return { verb, resource: path.subresource === undefined ? path.resource : `${path.resource}/${path.subresource}` }
+}
+
+const grant = ({ path }: Failure, lacked: Right | undefined): string => {
+  if (!lacked) return ''
+  const rule = { apiGroups: [path.group], resources: [lacked.resource], verbs: [lacked.verb] }
   return ` (to allow it, add ${JSON.stringify(rule)} to the rules of a ${path.namespace === undefined ? 'ClusterRole' : 'Role'} bound to the account)`
 }
 

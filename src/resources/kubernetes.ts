@@ -11,10 +11,15 @@ import type {
 } from '@kubernetes/client-node'
 import { defineResource, duration, YarakError, z } from '../plugin.ts'
 import { loadConfig } from './_kube-config.ts'
+import { type ExecOutput, type ExecRequest, tracedExec } from './_kube-exec.ts'
 import { type Caller, type ClientNode, keepPool, tracedHttp, tracedStream } from './_kube-http.ts'
 import { type RawRequest, toContext } from './_kube-raw.ts'
+import { missingRules } from './_kube-review.ts'
+import { undosOf } from './_kube-undos.ts'
 
+export type { Exited, ExecOutput, ExecRequest } from './_kube-exec.ts'
 export type { Caller } from './_kube-http.ts'
+export { type Live, type Note, noteName, notesOn, RESPONSE } from './_kube-note.ts'
 export { apiPath, type RawRequest } from './_kube-raw.ts'
 
 /** The clients of the API groups, bound to one caller. Each is made when it is first asked for. */
@@ -33,7 +38,9 @@ export interface Clients {
   send(request: RawRequest): Promise<unknown>
   /** The same, whose answer `read` takes piece by piece; the deadline of a request is then for its first byte. */
   stream<T>(request: RawRequest, read: (chunks: AsyncIterable<Uint8Array>) => Promise<T>): Promise<T>
-  /** For what needs its own connection: exec, watch. */
+  /** Runs a command in a container; its output is given to `read` piece by piece, and ends with its exit code. */
+  exec<T>(request: ExecRequest, read: (output: ExecOutput) => Promise<T>): Promise<T>
+  /** For what needs its own connection: watch. */
   readonly config: KubeConfig
   /** Options of a patch call: how its body is meant. The generated clients would say JSON Patch. */
   patchAs(kind: keyof ClientNode['PatchStrategy']): ReturnType<ClientNode['setHeaderOptions']>
@@ -43,6 +50,12 @@ export interface Clients {
 export interface Cluster {
   /** Address of the API server. */
   readonly server: string
+  /** Where we are: of the pod we run in, else of the kubeconfig's context, else `default`. */
+  readonly namespace: string
+  /** Where changes to undo are looked for; undefined: everywhere. */
+  readonly namespaces?: readonly string[] | undefined
+  /** Whether and how pods of ours may do on a node what no API does. */
+  readonly nodeHelper: { readonly enabled: boolean; readonly image?: string | undefined }
   /**
    * Clients for one step or resolver.
    * @example const { core } = (await step.use(kubernetes)).as(step)
@@ -50,6 +63,20 @@ export interface Cluster {
   as(caller: Caller): Clients
   close(): Promise<void>
 }
+
+const nodeHelper = z
+  .strictObject({
+    enabled: z
+      .boolean()
+      .default(false)
+      .describe('Lets actions start pods that mount the socket of the container runtime. Default false.'),
+    image: z
+      .string()
+      .min(1)
+      .optional()
+      .describe('Has `crictl` and `sleep`; name a digest. No default: needed when it is enabled.'),
+  })
+  .refine(({ enabled, image }) => !enabled || image !== undefined, 'nodeHelper.image is needed when it is enabled')
 
 const config = z.strictObject({
   kubeconfig: z
@@ -61,6 +88,12 @@ const config = z.strictObject({
     ),
   context: z.string().min(1).optional().describe('Context of the kubeconfig. Default: its current context.'),
   timeout: duration().prefault('10s').describe('Deadline of one request to the API server. Default 10s.'),
+  namespaces: z
+    .array(z.string().min(1))
+    .min(1)
+    .optional()
+    .describe('Where changes to be undone are looked for, for an account with a Role only. Default: everywhere.'),
+  nodeHelper: nodeHelper.prefault({}).describe('Helper pods on nodes, for what no API does.'),
 })
 
 /** The Kubernetes cluster that actions look into and act on. */
@@ -72,17 +105,22 @@ export const kubernetes = defineResource({
     'A server at a plain `http://` address is used only when its cluster entry has `insecure-skip-tls-verify: true`.',
     'A token file and client certificates are read again when they change.',
   ].join('\n'),
-  async open({ kubeconfig, context, timeout }, io): Promise<Cluster> {
+  async open({ kubeconfig, context, timeout, namespaces, nodeHelper }, io): Promise<Cluster> {
     const client = await loadClient()
     const loaded = loadConfig(() => new client.KubeConfig(), { kubeconfig, context, env: io.env })
     const close = keepPool(loaded)
     return {
       server: loaded.getCurrentCluster()?.server ?? '',
+      namespace: loaded.getContextObject(loaded.getCurrentContext())?.namespace ?? 'default',
+      namespaces,
+      nodeHelper,
       as: (caller) => clientsFor(client, loaded, timeout, caller),
       close,
     }
   },
   close: (cluster) => cluster.close(),
+  missing: (cluster, rules, { call }) => missingRules(cluster.as({ call }).send, rules, cluster),
+  undos: (cluster, io) => undosOf(cluster, io),
 })
 
 const loadClient = async (): Promise<ClientNode> => {
@@ -131,6 +169,7 @@ const clientsFor = (client: ClientNode, config: KubeConfig, timeout: number, cal
       const { body } = await configuration.httpApi.send(toContext(configuration, request)).toPromise()
       return JSON.parse(await body.text()) as unknown
     },
+    exec: (request, read) => tracedExec(options, request, read),
     stream: (request, read) => tracedStream(options, toContext(configuration, request), read),
     config,
     patchAs: (kind) => client.setHeaderOptions('Content-Type', client.PatchStrategy[kind]),

@@ -1,12 +1,14 @@
 import { createHash } from 'node:crypto'
-import { mkdir, readdir, readFile, stat, writeFile } from 'node:fs/promises'
+import { readdir, readFile, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { Readable } from 'node:stream'
+import { text as textOf } from 'node:stream/consumers'
 import { fileURLToPath } from 'node:url'
 import fc from 'fast-check'
-import { describe, expect, it, onTestFinished, vi } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { slugged } from '../../src/actions/_text.ts'
 import { evidenceSave } from '../../src/actions/evidence-save.ts'
-import type { StepReport } from '../../src/plugin.ts'
+import type { Step, StepReport } from '../../src/plugin.ts'
 import { aStep, perform } from './step.ts'
 
 const mark: StepReport = {
@@ -27,7 +29,7 @@ describe('evidence:save', () => {
     })
     const result = await perform(evidenceSave, {}, recorded)
     const [artifact] = result.artifacts ?? []
-    expect(artifact?.name).toMatch(/^\d{8}T\d{6}\.\d{3}Z_react_abc123\.json$/)
+    expect(artifact?.name).toMatch(/_shop_web-1_abc123_act_evidence\.json$/)
     const path = fileURLToPath(artifact?.url ?? '')
     expect(path).toBe(join(recorded.step.dataDir, 'evidence', artifact?.name ?? ''))
     const bytes = await readFile(path)
@@ -51,9 +53,9 @@ describe('evidence:save', () => {
     const recorded = await aStep()
     await perform(evidenceSave, {}, recorded)
     const dir = join(recorded.step.dataDir, 'evidence')
-    const [name, ...more] = await readdir(dir)
-    expect(more).toEqual([])
-    expect((await stat(join(dir, name ?? ''))).mode & 0o777).toBe(0o600)
+    const names = (await readdir(dir)).sort()
+    expect(names).toEqual([expect.stringMatching(/_evidence\.json$/), expect.stringMatching(/\.custody\.json$/)])
+    for (const name of names) expect((await stat(join(dir, name))).mode & 0o777).toBe(0o600)
     expect((await stat(dir)).mode & 0o777).toBe(0o700)
   })
 
@@ -67,44 +69,33 @@ describe('evidence:save', () => {
     expect(await readFile(fileURLToPath(artifacts?.[0]?.url ?? ''), 'utf8')).toContain('12345678901234567890')
   })
 
-  it('goes where it is told', async () => {
-    const recorded = await aStep()
-    const dir = join(recorded.step.dataDir, 'a', 'b')
-    await perform(evidenceSave, { dir }, recorded)
-    expect(await readdir(dir)).toHaveLength(1)
-  })
-
-  it('lets no name from an event out of its directory', async () => {
-    const recorded = await aStep({ response: { id: '../../x', rule: '../../etc/passwd', traceparent: undefined } })
-    const { artifacts } = await perform(evidenceSave, {}, recorded)
-    expect(artifacts?.[0]?.name).toMatch(/Z_etc-passwd_x\.json$/)
-    expect(await readdir(join(recorded.step.dataDir, 'evidence'))).toHaveLength(1)
+  it('hands the file to the step, which knows where it goes', async () => {
+    const saved: unknown[] = []
+    const save: Step['save'] = async (name, chunks, options) => {
+      saved.push([name, options, JSON.parse(await textOf(Readable.from(chunks))) as unknown])
+      return { name: 'in/the/store', url: 's3://bucket/in/the/store', size: 1, sha256: 'x' }
+    }
+    const result = await perform(evidenceSave, {}, await aStep({ save }))
+    expect(saved).toEqual([
+      ['evidence.json', { contentType: 'application/json' }, expect.objectContaining({ eventId: 'event-1' })],
+    ])
+    expect(result.artifacts).toMatchObject([{ url: 's3://bucket/in/the/store' }])
   })
 
   it('fails, to be tried again, where it cannot write', async () => {
     const recorded = await aStep()
-    const file = join(recorded.step.dataDir, 'file')
-    await writeFile(file, '')
-    await expect(perform(evidenceSave, { dir: join(file, 'x') }, recorded)).rejects.toMatchObject({
+    await writeFile(join(recorded.step.dataDir, 'evidence'), '')
+    await expect(perform(evidenceSave, {}, recorded)).rejects.toMatchObject({
       code: 'failed',
-      reason: 'enotdir',
+      reason: 'eexist',
       permanent: false,
     })
   })
 
-  it('leaves no draft where the file cannot be put in place', async () => {
-    vi.useFakeTimers({ toFake: ['Date'], now: Date.parse('2026-01-31T12:00:00.5Z') })
-    onTestFinished(() => void vi.useRealTimers())
-    const recorded = await aStep()
-    const dir = join(recorded.step.dataDir, 'evidence')
-    await mkdir(join(dir, '20260131T120000.500Z_react_abc123.json'), { recursive: true })
-    await expect(perform(evidenceSave, {}, recorded)).rejects.toMatchObject({ code: 'failed', reason: 'eisdir' })
-    expect(await readdir(dir)).toEqual(['20260131T120000.500Z_react_abc123.json'])
-  })
-
-  it('changes nothing, and its directory is no template', () => {
+  it('changes nothing, and may do without a store', () => {
     expect(evidenceSave.changes).toBe('nothing')
-    expect(() => evidenceSave({ dir: './{{ rule }}' })).toThrow('dir must be fixed text')
+    expect(evidenceSave.saves).toBe('maybe')
+    expect(() => evidenceSave({ dir: './x' } as never)).toThrow('dir is not a known setting')
   })
 })
 

@@ -23,7 +23,7 @@ describe('log', () => {
   })
 
   it('writes the output of the event when told nothing, as info', async () => {
-    const recorded = await aStep({ response: { id: 'r', rule: 'R', traceparent: undefined } })
+    const recorded = await aStep({ response: { id: 'r', rule: 'R', step: 'act', traceparent: undefined } })
     await perform(log, {}, recorded)
     expect(recorded.lines).toMatchObject([{ level: 'info', message: 'a shell was spawned' }])
     expect(recorded.lines[0]?.fields).not.toHaveProperty('target')

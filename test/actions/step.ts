@@ -7,7 +7,9 @@ import type { z } from 'zod'
 import { parseEvent } from '../../src/event.ts'
 import { createHttpClient } from '../../src/http.ts'
 import type { Action, ClientSpan, Io, Resource, Result, Step } from '../../src/plugin.ts'
+import { createSave } from '../../src/save.ts'
 import { targetOf } from '../../src/target.ts'
+import { createTracing } from '../../src/telemetry.ts'
 
 export interface Recorded {
   readonly step: Step
@@ -65,6 +67,20 @@ export const aStep = async (options: StepOptions = {}): Promise<Recorded> => {
     state: { get: async () => undefined, set: async () => {} },
     call,
   }
+  const response = overrides.response ?? { id: 'abc123', rule: 'React', step: 'act', traceparent: TRACEPARENT }
+  const tracing = createTracing('test')
+  const custody = {
+    action: 'test',
+    event,
+    target: targetOf(event),
+    subject: overrides.subject,
+    mode: 'enforce' as const,
+    dataDir,
+    response,
+    signal: new AbortController().signal,
+    store: undefined,
+    span: tracing.start('step'),
+  }
   const step: Step = {
     ...io,
     event,
@@ -75,7 +91,9 @@ export const aStep = async (options: StepOptions = {}): Promise<Recorded> => {
     attempt: 1,
     signal: new AbortController().signal,
     previous: {},
-    response: { id: 'abc123', rule: 'React', traceparent: TRACEPARENT },
+    response,
+    judge: async () => {},
+    save: createSave(custody, { tracing, store: () => undefined }),
     use: opener({ ...io, ...(overrides.env && { env: overrides.env }) }, resources),
     ...overrides,
   }

@@ -1,17 +1,12 @@
-/** The workload that keeps a pod running, as the thing that is acted on: its kind, name, uid and path. */
-import { type PolicyRule, YarakError } from '../../plugin.ts'
-import { apiPath, type Clients } from '../../resources/kubernetes.ts'
+/** The workload that keeps a pod running, as the thing that is acted on: as it is now, and its path. */
+import { type Subject, YarakError } from '../../plugin.ts'
+import type { Clients } from '../../resources/kubernetes.ts'
+import { refused } from './_identity.ts'
+import { controllerIn, type Live, pathOf, pluralOf, readOwner, replicasOf, type WorkloadKind } from './_owners.ts'
 import type { PodSubject } from './resolve.ts'
+import { type Owner, subjectFrom } from './_subject.ts'
 
-/** Kinds of the group `apps`. */
-const PLURALS = {
-  Deployment: 'deployments',
-  ReplicaSet: 'replicasets',
-  StatefulSet: 'statefulsets',
-  DaemonSet: 'daemonsets',
-} as const
-
-export type ControllerKind = keyof typeof PLURALS
+export type ControllerKind = Exclude<WorkloadKind, 'Job'>
 
 export interface Controller {
   readonly kind: ControllerKind
@@ -21,47 +16,50 @@ export interface Controller {
   readonly path: string
   /** For summaries: `deployment shop/web`. */
   readonly id: string
+  /** For the guard to judge. */
+  readonly subject: Subject
 }
-
-/** What {@link controllerOf} reads; the other kinds are named in the pod itself. */
-export const controllerPermissions: readonly PolicyRule[] = [
-  { apiGroups: ['apps'], resources: ['replicasets'], verbs: ['get'] },
-]
 
 /** The resources of some kinds, for permissions. */
 export const resourcesOf = (kinds: readonly ControllerKind[], subresource = ''): string[] =>
-  kinds.map((kind) => `${PLURALS[kind]}${subresource && `/${subresource}`}`)
+  kinds.map((kind) => `${pluralOf(kind)}${subresource && `/${subresource}`}`)
 
 /**
  * The workload of a pod, if it is one of `kinds`: of a ReplicaSet that a Deployment made, the Deployment.
  * @throws YarakError `refused` with the reason `no-workload` or `owner-gone`
  */
 export const controllerOf = async (
-  { apps }: Clients,
+  clients: Clients,
   pod: PodSubject,
   kinds: readonly ControllerKind[],
 ): Promise<Controller> => {
   const { namespace } = pod
-  const owner = pod.owners?.[0]
-  const set =
-    owner?.kind === 'ReplicaSet'
-      ? await unlessOwnerGone(apps.readNamespacedReplicaSet({ namespace, name: owner.name }))
-      : undefined
-  const above = set?.metadata?.ownerReferences?.find(({ controller }) => controller)
-  const { kind, name, uid } = above ?? owner ?? { kind: 'none', name: '' }
-  if (!isOneOf(kinds, kind) || !uid) {
-    const what = owner ? `its workload is a ${kind}` : 'no workload keeps it running'
+  const first = pod.owners?.[0]
+  const read = (owner: Owner) => unlessOwnerGone(readOwner(clients, namespace, owner))
+  const set = first?.kind === 'ReplicaSet' ? await read(first) : undefined
+  const owner = (set && controllerIn(set)) ?? first
+  if (!owner || !isOneOf(kinds, owner.kind)) {
+    const what = owner ? `its workload is a ${owner.kind}` : 'no workload keeps it running'
     throw refused('no-workload', `pod ${namespace}/${pod.name}: ${what}, not a ${kinds.join(', ')}`)
   }
-  const path = apiPath('apps/v1', 'namespaces', namespace, PLURALS[kind], name)
-  return { kind, name, uid, path, id: `${kind.toLowerCase()} ${namespace}/${name}` }
+  const { name } = owner
+  const kind: ControllerKind = owner.kind
+  const live = (owner === first ? set : undefined) ?? (await read(owner)) ?? {}
+  const path = pathOf(kind, namespace, name)
+  const id = `${kind.toLowerCase()} ${namespace}/${name}`
+  return { kind, name, uid: live.metadata?.uid ?? '', path, id, subject: subjectOfWorkload(kind, live) }
 }
+
+const subjectOfWorkload = (kind: ControllerKind, live: Live): Subject => {
+  const replicas = replicasOf(kind, live)
+  return { ...subjectFrom(kind, live.metadata ?? {}), ...(replicas && { replicas }) }
+}
+
+/** For what takes no replica away. */
+export const withoutReplicas = ({ replicas: _, ...subject }: Subject): Subject => subject
 
 const isOneOf = (kinds: readonly ControllerKind[], kind: string): kind is ControllerKind =>
   (kinds as readonly string[]).includes(kind)
-
-const refused = (reason: string, message: string): YarakError =>
-  new YarakError('refused', message, { permanent: true, reason })
 
 /** A workload that is gone while its pod lives must not pass for a pod that is gone, which is a success. */
 export const unlessOwnerGone = async <T>(answer: Promise<T>): Promise<T> => {

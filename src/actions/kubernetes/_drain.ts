@@ -5,6 +5,7 @@ import { type Step, YarakError } from '../../plugin.ts'
 import type { Clients } from '../../resources/kubernetes.ts'
 import { evictPod } from './_evict.ts'
 import { listPods, type PodSubject, subjectOf } from './resolve.ts'
+import { type Climb, climber } from './_owners.ts'
 import { countsReplicas, sparedByKind, type Sparing, tooFewReady } from './_sparing.ts'
 import { type Workload, workloadOf } from './_workload.ts'
 
@@ -20,7 +21,7 @@ export interface Task {
   readonly clients: Clients
   readonly node: string
   readonly settings: DrainSettings
-  readonly step: Pick<Step, 'dryRun' | 'signal' | 'env'>
+  readonly step: Pick<Step, 'dryRun' | 'signal' | 'env' | 'judge'>
 }
 
 /** `waiting`: to be evicted; `leaving`: it ends but is still there. */
@@ -32,20 +33,26 @@ export interface Fate {
   state: State
   /** The eviction was granted, or would be. */
   evicted: boolean
+  /** The guard has allowed it. */
+  judged: boolean
   /** Why it is skipped, or still there. */
   why: string
   error?: YarakError | undefined
 }
 
-/** Evicts until nothing is left to do or the time is over; what came to the node meanwhile is not touched. */
-export const drainNode = async (task: Task): Promise<readonly Fate[]> => {
-  const { settings, step } = task
+/** The pods that a node has now; what comes to it later is not touched. */
+export const fatesOn = async (task: Task): Promise<readonly Fate[]> =>
+  (await podsOf(task)).map((pod) => firstFate(pod, task))
+
+/** Evicts until nothing is left to do or the time is over. When the step is cut short, the fates tell how far it came. */
+export const drainPods = async (fates: readonly Fate[], task: Task): Promise<void> => {
+  const { settings, step, clients } = task
   const end = Date.now() + (step.dryRun ? 0 : settings.max_wait_period * 1_000)
-  const fates = (await podsOf(task)).map((pod) => firstFate(pod, task))
+  const climb = climber(clients)
   for (let round = 0; ; round++) {
-    await evictWaiting(fates, task)
+    await evictWaiting(fates, climb, task)
     const rest = end - Date.now()
-    if (rest <= 0 || !fates.some(isUnsettled)) return fates
+    if (rest <= 0 || !fates.some(isUnsettled)) return
     await setTimeout(Math.min(500 * 2 ** round, 5_000, rest), undefined, { signal: step.signal })
     await markGone(fates, task)
   }
@@ -56,9 +63,10 @@ const podsOf = ({ clients, node }: Task): Promise<readonly V1Pod[]> => listPods(
 const firstFate = (one: V1Pod, { settings, step }: Task): Fate => {
   const pod = subjectOf(one) as PodSubject
   const why = whySkipped(one, pod, settings, step)
-  if (why) return { pod, state: 'skipped', evicted: false, why }
-  if (one.metadata?.deletionTimestamp) return { pod, evicted: false, ...onItsWay(pod, settings) }
-  return { pod, state: 'waiting', evicted: false, why: 'not asked yet' }
+  const untouched = { pod, evicted: false, judged: false }
+  if (why) return { ...untouched, state: 'skipped', why }
+  if (one.metadata?.deletionTimestamp) return { ...untouched, ...onItsWay(pod, settings) }
+  return { ...untouched, state: 'waiting', why: 'not asked yet' }
 }
 
 const whySkipped = (
@@ -84,11 +92,25 @@ const onItsWay = ({ namespace }: PodSubject, settings: DrainSettings): Pick<Fate
 const isUnsettled = ({ state, error }: Fate): boolean =>
   state === 'leaving' || (state === 'waiting' && error?.permanent !== true)
 
-const evictWaiting = async (fates: readonly Fate[], task: Task): Promise<void> => {
+const evictWaiting = async (fates: readonly Fate[], climb: Climb, task: Task): Promise<void> => {
   const health = healthOf(task)
   for (const fate of fates) {
-    if (fate.state === 'waiting' && isUnsettled(fate)) await evictOne(fate, health, task)
+    if (fate.state !== 'waiting' || !isUnsettled(fate)) continue
+    if (await isAllowed(fate, climb, task)) await evictOne(fate, health, task)
   }
+}
+
+/** The guard is asked once about each pod, by its whole line of owners; one that it protects is skipped. */
+const isAllowed = async (fate: Fate, climb: Climb, { step }: Task): Promise<boolean> => {
+  if (fate.judged) return true
+  try {
+    await step.judge(await climb(fate.pod))
+    fate.judged = true
+  } catch (error) {
+    if (!(error instanceof YarakError) || error.code !== 'refused') throw error
+    become(fate, { state: 'skipped', why: error.reason })
+  }
+  return fate.judged
 }
 
 const evictOne = async (fate: Fate, health: Health, { clients, settings, step }: Task): Promise<void> => {

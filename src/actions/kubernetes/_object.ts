@@ -1,7 +1,8 @@
 /** Objects of any kind, custom resources too: where they are in the API, and how they are marked. */
-import { type PolicyRule, type Step, YarakError, z } from '../../plugin.ts'
+import { type PolicyRule, type Step, type Subject, YarakError, z } from '../../plugin.ts'
 import { apiPath, type Clients } from '../../resources/kubernetes.ts'
 import { isLabelValue } from './_names.ts'
+import { type Metadata, subjectFrom } from './_subject.ts'
 
 export const apiVersion = z
   .string()
@@ -65,6 +66,14 @@ export const locate = async ({ send }: Clients, ref: ObjectRef, namespace: strin
   return { path, namespace: within, id: `${ref.kind.toLowerCase()} ${within ? `${within}/` : ''}${ref.name}` }
 }
 
+/** The object at a path, as guards judge it. */
+export const readObject = async ({ send }: Clients, path: string, kind: string): Promise<Subject> =>
+  subjectFrom(kind, ((await send({ method: 'GET', path })) as { readonly metadata: Metadata }).metadata)
+
+/** An object that is not there yet. */
+export const subjectAt = (kind: string, namespace: string | undefined, name: string): Subject =>
+  subjectFrom(kind, { name, ...(namespace !== undefined && { namespace }) })
+
 /** The rule that allows a verb on a kind, whose plural is taken to be the usual one. */
 export const permissionOn = (apiVersion: string, kind: string, verbs: readonly string[]): PolicyRule => {
   const [group] = apiVersion.includes('/') ? apiVersion.split('/') : ['']
@@ -85,6 +94,16 @@ export const marksOf = ({ response }: Pick<Step, 'response'>) => ({
     ...(response.traceparent !== undefined && { 'yarak.dev/traceparent': response.traceparent }),
   },
 })
+
+/** `otherwise` where there is none. */
+export const unlessGone = async <T>(answer: Promise<T>, otherwise: T): Promise<T> => {
+  try {
+    return await answer
+  } catch (error) {
+    if (error instanceof YarakError && error.code === 'gone') return otherwise
+    throw error
+  }
+}
 
 /** An object that is named in the settings and is not there is a mistake, and no success as a pod that is gone is. */
 export const unlessAbsent = async <T>(answer: Promise<T>): Promise<T> => {

@@ -9,7 +9,10 @@ import {
   objectName,
   objectNamespace,
   permissionOn,
+  readObject,
+  subjectAt,
   unlessAbsent,
+  unlessGone,
 } from './_object.ts'
 import { sendPatch } from './_patch.ts'
 import { podOf, podPermissions, podSubject } from './resolve.ts'
@@ -58,7 +61,7 @@ export const apply = defineAction({
   notes: [
     'Fields are owned by the field manager `yarak`. A field that the object does not have in the schema of its kind fails the step.',
     'The object gets the label `yarak.dev/response` and the annotations `yarak.dev/rule` and `yarak.dev/traceparent`.',
-    'The guard judges the pod of the event. Kind and namespace are fixed text; a name or a value may be a template.',
+    'The guard judges the pod of the event, and the object, as it is where there is one. Kind and namespace are fixed text; a name or a value may be a template.',
     'The permission that is asked for is for the usual plural of the kind.',
   ].join('\n'),
   config: params,
@@ -68,7 +71,7 @@ export const apply = defineAction({
   dryRun: true,
   permissions({ manifest }) {
     const { apiVersion, kind } = anObject.parse(manifest)
-    return [...podPermissions, permissionOn(apiVersion, kind, ['create', 'patch'])]
+    return [...podPermissions, permissionOn(apiVersion, kind, ['get', 'create', 'patch'])]
   },
   example: {
     manifest: {
@@ -84,6 +87,7 @@ export const apply = defineAction({
     const object = anObject.parse(manifest)
     const { metadata, kind } = object
     const { path, id, namespace } = await locate(clients, { ...object, ...metadata }, pod.namespace)
+    await step.judge(await unlessGone(readObject(clients, path, kind), subjectAt(kind, namespace, metadata.name)))
     const marks = marksOf(step)
     const labels = { ...metadata.labels, ...marks.labels }
     const annotations = { ...metadata.annotations, ...marks.annotations }

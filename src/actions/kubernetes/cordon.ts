@@ -1,5 +1,6 @@
 import { defineAction, z } from '../../plugin.ts'
-import { nodePermissions, nodeSubject, schedulingPermissions, setUnschedulable } from './_node.ts'
+import { nodePermissions, nodeSubject, schedule, schedulingPermissions, undoSchedule } from './_node.ts'
+import { ttl } from './_undo.ts'
 
 /**
  * Closes the node of the event to new pods. Falco Talon has it under the same name.
@@ -9,12 +10,13 @@ export const cordon = defineAction({
   type: 'kubernetes:cordon',
   summary: 'Closes the node of the event to new pods; those that run there stay.',
   notes: 'The node is the one that the pod runs on; for a process of the host, the one that has its name.',
-  config: z.strictObject({}),
+  config: z.strictObject({ ttl }),
   changes: 'reversible',
   done: 'repeatable',
   target: nodeSubject,
   dryRun: true,
   permissions: [...nodePermissions, ...schedulingPermissions],
   example: {},
-  run: (_params, step) => setUnschedulable(true, step),
+  undo: undoSchedule,
+  run: ({ ttl: time }, step) => schedule({ action: 'kubernetes:cordon', unschedulable: true, ttl: time }, step),
 })

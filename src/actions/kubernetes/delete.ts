@@ -1,38 +1,25 @@
-import { defineAction, type PolicyRule, type Resolver, type Result, type Step, YarakError, z } from '../../plugin.ts'
+import { defineAction, type PolicyRule, type Result, type Step, z } from '../../plugin.ts'
 import { kubernetes } from '../../resources/kubernetes.ts'
-import { isNamespace, isPathSegment } from './_names.ts'
-import { isResourceName, type Kind, type Place, RESOURCE_NAMES, type ResourceName, RESOURCES } from './_resources.ts'
-import { subjectFrom } from './_subject.ts'
-
-const refused = (reason: string, message: string): YarakError =>
-  new YarakError('refused', message, { permanent: true, reason })
-
-/** The live object that an audit event is about; undefined for any other event. */
-const resourceSubject: Resolver = async ({ resource, group, namespace = '', name }, io) => {
-  if (resource === undefined || name === undefined) return undefined
-  const kind: Kind | undefined = isResourceName(resource) ? RESOURCES[resource] : undefined
-  if (!kind || (group !== undefined && group !== (kind.group || 'core'))) {
-    throw refused('unsupported', `kubernetes:delete knows no ${[resource, group].filter(Boolean).join('.')}`)
-  }
-  if (!isPathSegment(name) || !(kind.clusterWide || isNamespace(namespace))) {
-    throw refused('bad-name', 'the name or namespace in the event is not a valid Kubernetes name')
-  }
-  const { metadata = {} } = await kind.read((await io.use(kubernetes)).as(io), { namespace, name })
-  return subjectFrom(kind.kind, metadata)
-}
+import { fixed } from '../_fixed.ts'
+import { objectSubject } from './_audited.ts'
+import { refused } from './_identity.ts'
+import { isResourceName, type Place, RESOURCE_NAMES, type ResourceName, RESOURCES } from './_resources.ts'
+import { podPermissions } from './resolve.ts'
 
 /** The resources that Falco Talon deletes, and pods, which it says it does. */
 const USUAL = RESOURCE_NAMES.filter(
   (name) => !['rolebindings', 'clusterrolebindings', 'jobs', 'cronjobs'].includes(name),
 )
 
-const params = z.strictObject({
-  resources: z
-    .array(z.enum(RESOURCE_NAMES))
-    .min(1)
-    .default(USUAL)
-    .describe(`What may be deleted. Default: ${USUAL.map((name) => `\`${name}\``).join(', ')}.`),
-})
+const params = z
+  .strictObject({
+    resources: z
+      .array(z.enum(RESOURCE_NAMES))
+      .min(1)
+      .default(USUAL)
+      .describe(`What may be deleted. Default: ${USUAL.map((name) => `\`${name}\``).join(', ')}.`),
+  })
+  .refine(...fixed('resources'))
 
 /**
  * Deletes what an event of the Kubernetes audit log is about (`ka.target.resource`, `ka.target.name`). What is gone
@@ -51,7 +38,7 @@ export const deleteResource = defineAction({
   config: params,
   changes: 'destructive',
   done: 'repeatable',
-  target: resourceSubject,
+  target: objectSubject,
   dryRun: true,
   permissions: ({ resources }) => permissionsFor(resources),
   example: { resources: ['configmaps', 'secrets'] },
@@ -81,5 +68,6 @@ const targetOf = ({ target, subject }: Step): { resource: ResourceName; at: Plac
 
 const permissionsFor = (names: readonly ResourceName[]): readonly PolicyRule[] => {
   const groups = Map.groupBy(names, (name) => RESOURCES[name].group)
-  return [...groups].map(([group, resources]) => ({ apiGroups: [group], resources, verbs: ['get', 'delete'] }))
+  const rules = [...groups].map(([group, resources]) => ({ apiGroups: [group], resources, verbs: ['get', 'delete'] }))
+  return names.includes('pods') ? [...podPermissions, ...rules] : rules
 }

@@ -1,40 +1,45 @@
 import { defineAction, type Result, YarakError, z } from '../../plugin.ts'
 import { kubernetes } from '../../resources/kubernetes.ts'
-import { drainNode, type Fate } from './_drain.ts'
+import { fixed } from '../_fixed.ts'
+import { drainPods, type Fate, fatesOn, type Task } from './_drain.ts'
 import { evictPermissions } from './_evict.ts'
 import { nodeOf, nodePermissions, nodeSubject, schedulingPermissions, setUnschedulable } from './_node.ts'
+import { ownerPermissions } from './_owners.ts'
 import { gracePeriod, sparing, sparingPermissions } from './_sparing.ts'
 
 const SYSTEM = ['kube-system', 'kube-public', 'kube-node-lease']
 
-const params = z.strictObject({
-  cordon: z.boolean().default(true).describe('Close the node to new pods first. Default true.'),
-  grace_period_seconds: gracePeriod,
-  ...sparing,
-  ignore_daemonsets: z
-    .boolean()
-    .default(true)
-    .describe('Leave pods of DaemonSets alone, which would come back to the node at once. Default true.'),
-  ignore_errors: z
-    .boolean()
-    .default(false)
-    .describe('Succeed also when pods could not be evicted, or are still there at the end. Default false.'),
-  excluded_namespaces: z
-    .array(z.string())
-    .default(SYSTEM)
-    .describe(`Leave the pods of these namespaces alone. Default: ${SYSTEM.map((one) => `\`${one}\``).join(', ')}.`),
-  max_wait_period: z
-    .int()
-    .nonnegative()
-    .default(20)
-    .describe(
-      'Seconds to go on asking where an eviction is refused for now, and to wait until the pods are gone. 0 asks once and waits for nothing. Default 20.',
-    ),
-  wait_period_excluded_namespaces: z
-    .array(z.string())
-    .default([])
-    .describe('The pods of these namespaces are evicted, but not waited for. Default none.'),
-})
+const params = z
+  .strictObject({
+    cordon: z.boolean().default(true).describe('Close the node to new pods first. Default true.'),
+    grace_period_seconds: gracePeriod,
+    ...sparing,
+    ignore_daemonsets: z
+      .boolean()
+      .default(true)
+      .describe('Leave pods of DaemonSets alone, which would come back to the node at once. Default true.'),
+    ignore_errors: z
+      .boolean()
+      .default(false)
+      .describe('Succeed also when pods could not be evicted, or are still there at the end. Default false.'),
+    excluded_namespaces: z
+      .array(z.string())
+      .default(SYSTEM)
+      .describe(`Leave the pods of these namespaces alone. Default: ${SYSTEM.map((one) => `\`${one}\``).join(', ')}.`),
+    max_wait_period: z
+      .int()
+      .nonnegative()
+      .default(20)
+      .describe(
+        'Seconds to go on asking where an eviction is refused for now, and to wait until the pods are gone. 0 asks once and waits for nothing. Default 20.',
+      ),
+    wait_period_excluded_namespaces: z
+      .array(z.string())
+      .default([])
+      .describe('The pods of these namespaces are evicted, but not waited for. Default none.'),
+  })
+  .refine(...fixed('excluded_namespaces'))
+  .refine(...fixed('wait_period_excluded_namespaces'))
 
 type Params = z.output<typeof params>
 
@@ -47,17 +52,19 @@ export const drain = defineAction({
   summary: 'Closes the node of the event to new pods and evicts those that run there.',
   notes: [
     'The node is the one that the pod runs on; for a process of the host, the one that has its name.',
-    'Evictions go one by one through the Eviction API, each under the uid of its pod. What a PodDisruptionBudget or `min_healthy_replicas` forbids is asked for again until `max_wait_period` is over: give the step a `timeout` longer than that.',
-    'Static pods, pods that have finished, and the pod that drains are left alone.',
-    'The output has a line for each pod: evicted, gone, skipped or left, and why.',
+    'Evictions go one by one through the Eviction API, each under the uid of its pod. What a PodDisruptionBudget or `min_healthy_replicas` forbids is asked for again until `max_wait_period` is over. Where the step sets no `timeout`, it has 30 seconds more than that.',
+    'The guard judges the node and each pod. A pod that it protects is skipped, as are static pods, pods that have finished, and the pod that drains.',
+    'The output has a line for each pod: evicted, gone, skipped or left, and why. A drain that is cut short tells in its error what it had evicted.',
   ].join('\n'),
   config: params,
   changes: 'destructive',
   done: 'repeatable',
   target: nodeSubject,
   dryRun: true,
+  timeout: ({ max_wait_period }) => (max_wait_period + 30) * 1_000,
   permissions: (settings) => [
     ...nodePermissions,
+    ...ownerPermissions,
     ...(settings.cordon ? schedulingPermissions : []),
     ...evictPermissions,
     ...sparingPermissions(settings),
@@ -67,9 +74,20 @@ export const drain = defineAction({
     const { name: node } = nodeOf(step)
     const clients = (await step.use(kubernetes)).as(step)
     if (settings.cordon) await setUnschedulable(true, step, clients)
-    return conclude(await drainNode({ clients, node, settings, step }), { node, settings, dryRun: step.dryRun })
+    const task = { clients, node, settings, step }
+    const fates = await fatesOn(task)
+    await drainPods(fates, task).catch((error: unknown) => {
+      throw step.signal.aborted ? cutShort(fates, task) : error
+    })
+    return conclude(fates, { node, settings, dryRun: step.dryRun })
   },
 })
+
+const cutShort = (fates: readonly Fate[], { node, step }: Task): YarakError => {
+  const evicted = fates.filter((fate) => fate.evicted).map(nameOf)
+  const done = evicted.length > 0 ? `evicted until then: ${evicted.join(' ')}` : 'nothing was evicted until then'
+  return new YarakError('interrupted', `node ${node} is not drained, ${done}`, { cause: step.signal.reason })
+}
 
 interface Drained {
   readonly node: string

@@ -1,7 +1,8 @@
 import { defineAction, z } from '../../plugin.ts'
-import { level, metadataPermissions, removable, setMetadata } from './_metadata.ts'
+import { level, metadataPermissions, removable, setMetadata, undoMetadata } from './_metadata.ts'
 import { isLabelKey, isLabelValue } from './_names.ts'
 import { podSubject } from './resolve.ts'
+import { ttl } from './_undo.ts'
 
 const value = removable.refine(
   (one) => one === null || isLabelValue(one),
@@ -14,17 +15,20 @@ const params = z.strictObject({
     .refine((labels) => Object.keys(labels).length > 0, 'must name at least one label')
     .describe('Labels to set; an empty value or null removes the label.'),
   level: level.describe('What is labelled: the pod, or the node it runs on. Default pod.'),
+  ttl,
 })
 
 /**
  * Sets or removes labels of the pod of the event, or of its node. Parameters are named as Falco Talon names them.
- * @example label({ labels: { suspicious: 'true', alert: '{{ rule | slug }}' } })
+ * @example label({ labels: { suspicious: 'true', alert: '{{ rule | slug }}' }, ttl: '1h' })
  */
 export const label = defineAction({
   type: 'kubernetes:label',
   summary: 'Sets or removes labels of the pod of the event, or of its node.',
-  notes:
+  notes: [
     'A label that a Service or a controller selects by detaches the pod from it: traffic stops, a new pod is started.',
+    'What was there before is noted in an annotation, so that it can be put back: after `ttl`, or by `yarak responses undo`. A label that somebody else has changed meanwhile is then left alone, and so are labels of `kubernetes.io` and `k8s.io` on nodes.',
+  ].join('\n'),
   config: params,
   changes: 'reversible',
   done: 'repeatable',
@@ -32,5 +36,7 @@ export const label = defineAction({
   dryRun: true,
   permissions: ({ level }) => metadataPermissions(level),
   example: { labels: { suspicious: 'true', 'example.com/checked': '' } },
-  run: ({ labels, level }, step) => setMetadata({ what: 'labels', values: labels, level }, step),
+  undo: undoMetadata('labels'),
+  run: ({ labels, ...more }, step) =>
+    setMetadata({ action: 'kubernetes:label', what: 'labels', values: labels, ...more }, step),
 })

@@ -1,27 +1,22 @@
 import { type Artifact, defineAction, messageOf, type Result, size, type Step, YarakError, z } from '../../plugin.ts'
 import { apiPath, type Clients, kubernetes } from '../../resources/kubernetes.ts'
-import { evidenceFolder, evidenceName, saveArtifact } from '../_artifact.ts'
-import { fixed } from '../_fixed.ts'
 import { type Capped, capped } from '../_text.ts'
 import { isNamespace } from './_names.ts'
 import { podOf, podPermissions, type PodSubject, podSubject } from './resolve.ts'
 
-const params = z
-  .strictObject({
-    tail_lines: z.int().min(1).default(1000).describe('Lines from the end of each log. Default 1000.'),
-    container: z
-      .string()
-      .refine(isNamespace, 'must be the name of a container')
-      .optional()
-      .describe('Only this container. Default: every one of the pod.'),
-    previous: z.boolean().default(false).describe('The log of the run before the last restart. Default false.'),
-    max_size: size()
-      .prefault('10MiB')
-      .refine((bytes) => bytes > 0, 'must be at least 1B')
-      .describe('Most that is taken of one container. Default 10MiB.'),
-    dir: z.string().min(1).optional().describe('Directory for the files. Default: `evidence` in the data directory.'),
-  })
-  .refine(...fixed('dir'))
+const params = z.strictObject({
+  tail_lines: z.int().min(1).default(1000).describe('Lines from the end of each log. Default 1000.'),
+  container: z
+    .string()
+    .refine(isNamespace, 'must be the name of a container')
+    .optional()
+    .describe('Only this container. Default: every one of the pod.'),
+  previous: z.boolean().default(false).describe('The log of the run before the last restart. Default false.'),
+  max_size: size()
+    .prefault('10MiB')
+    .refine((bytes) => bytes > 0, 'must be at least 1B')
+    .describe('Most that is taken of one container. Default 10MiB.'),
+})
 
 type Params = z.output<typeof params>
 
@@ -33,12 +28,13 @@ export const log = defineAction({
   type: 'kubernetes:log',
   summary: 'Saves the logs of the containers of the pod of the event, each as a file.',
   notes: [
-    'The files are `<UTC time>_<rule>_<response>_<container>.log`, readable by their owner only. They are the artifacts of the step, with size and SHA-256; a log that is longer than `max_size` is cut at its end.',
+    'The files are the artifacts of the step, with size and SHA-256; they go to its `store`, else into the folder `evidence` of the data directory. A log that is longer than `max_size` is cut at its end.',
     'The logs are also the output of the step, 64 KiB of them. A container whose log cannot be had is named in the summary; the step fails when there is none at all.',
     'Unlike Falco Talon, it takes the logs of all containers, and by default 1000 lines; in a file of Falco Talon it stays with 20.',
   ].join('\n'),
   config: params,
   changes: 'nothing',
+  saves: 'maybe',
   target: podSubject,
   permissions: [...podPermissions, { apiGroups: [''], resources: ['pods/log'], verbs: ['get'] }],
   example: { tail_lines: 200 },
@@ -79,13 +75,12 @@ interface Job {
 
 /** One after another, so that one log at a time is in the memory. Throws the first error when all fail. */
 const saveAll = async (containers: readonly string[], job: Job) => {
-  const name = evidenceName(job.step, new Date())
   const output = capped()
   const saved: Artifact[] = []
   const errors = new Map<string, unknown>()
   for (const container of containers) {
     try {
-      saved.push(await save(container, `${name}_${container}.log`, output, job))
+      saved.push(await save(container, output, job))
     } catch (error) {
       errors.set(container, error)
     }
@@ -95,13 +90,13 @@ const saveAll = async (containers: readonly string[], job: Job) => {
   return { saved, failed, output: output.text() }
 }
 
-const save = (container: string, name: string, output: Capped, job: Job): Promise<Artifact> => {
+const save = (container: string, output: Capped, job: Job): Promise<Artifact> => {
   const { pod, clients, settings, step } = job
   const { tail_lines: tailLines, previous, max_size } = settings
   const path = apiPath('v1', 'namespaces', pod.namespace, 'pods', pod.name, 'log')
   const query = { container, tailLines, previous: previous || undefined, limitBytes: max_size }
   return clients.stream({ method: 'GET', path, query }, (chunks) =>
-    saveArtifact(evidenceFolder(settings.dir, step), name, upTo(max_size, chunks, output)),
+    step.save(`${container}.log`, upTo(max_size, chunks, output), { contentType: 'text/plain' }),
   )
 }
 

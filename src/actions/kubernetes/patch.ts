@@ -1,7 +1,16 @@
 import { defineAction, type Result, YarakError, z } from '../../plugin.ts'
 import { kubernetes } from '../../resources/kubernetes.ts'
 import { fixed } from '../_fixed.ts'
-import { apiVersion, kind, locate, objectName, objectNamespace, permissionOn, unlessAbsent } from './_object.ts'
+import {
+  apiVersion,
+  kind,
+  locate,
+  objectName,
+  objectNamespace,
+  permissionOn,
+  readObject,
+  unlessAbsent,
+} from './_object.ts'
 import { sendPatch } from './_patch.ts'
 import { podOf, podPermissions, podSubject } from './resolve.ts'
 
@@ -51,9 +60,9 @@ export const patch = defineAction({
   type: 'kubernetes:patch',
   summary: 'Patches the pod of the event, or an object of any kind: strategic, merge or JSON patch.',
   notes: [
-    'The pod is patched only under the uid that was looked up. Another object is found by its name; one that is not there fails the step.',
+    'The pod, or the object, is patched only under the uid that was looked up. An object that is not there fails the step.',
     'Custom resources know no strategic patch: use `type: merge`. An unknown field fails the step.',
-    'The guard judges the pod of the event. Kind, namespace and JSON pointers are fixed text; a name or a value may be a template.',
+    'The guard judges the pod of the event, and the object as it is. Kind, namespace and JSON pointers are fixed text; a name or a value may be a template.',
     'The permission that is asked for is for the usual plural of the kind.',
     'A JSON patch whose outcome a crash left open is not sent again.',
   ].join('\n'),
@@ -65,14 +74,19 @@ export const patch = defineAction({
   },
   target: podSubject,
   dryRun: true,
-  permissions: ({ object = POD }) => [...podPermissions, permissionOn(object.apiVersion, object.kind, ['patch'])],
+  permissions: ({ object }) => [
+    ...podPermissions,
+    object ? permissionOn(object.apiVersion, object.kind, ['get', 'patch']) : permissionOn('v1', 'Pod', ['patch']),
+  ],
   example: { type: 'merge', patch: { metadata: { annotations: { 'example.com/seen': '{{ rule }}' } } } },
   async run({ object, type, patch }, step): Promise<Result> {
     const pod = podOf(step)
     const clients = (await step.use(kubernetes)).as(step)
     const ref = object ?? { ...POD, name: pod.name, namespace: pod.namespace }
     const { path, id, namespace } = await locate(clients, ref, pod.namespace)
-    const body = object ? patch : ofUid(patch, pod.uid)
+    const live = object ? await unlessAbsent(readObject(clients, path, ref.kind)) : pod
+    if (object) await step.judge(live)
+    const body = ofUid(patch, live.uid)
     const change = sendPatch(clients, step, { path, type, body, query: { fieldValidation: 'Strict' } })
     await (object ? unlessAbsent(change) : change)
     return {
@@ -82,8 +96,8 @@ export const patch = defineAction({
   },
 })
 
-/** A patch that would change the uid is refused: a pod that has taken the name is not patched. */
-const ofUid = (patch: Params['patch'], uid: string): unknown =>
+/** A patch that would change the uid is refused: what has taken the name is not patched. */
+const ofUid = (patch: Params['patch'], uid: string | undefined): unknown =>
   Array.isArray(patch)
     ? [...patch, { op: 'replace', path: '/metadata/uid', value: uid }]
     : { ...patch, metadata: { ...(patch.metadata as object | undefined), uid } }

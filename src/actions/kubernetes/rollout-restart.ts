@@ -1,12 +1,6 @@
 import { defineAction, type Result, z } from '../../plugin.ts'
 import { kubernetes } from '../../resources/kubernetes.ts'
-import {
-  controllerOf,
-  controllerPermissions,
-  type ControllerKind,
-  resourcesOf,
-  unlessOwnerGone,
-} from './_controller.ts'
+import { controllerOf, type ControllerKind, resourcesOf, unlessOwnerGone, withoutReplicas } from './_controller.ts'
 import { sendPatch } from './_patch.ts'
 import { podOf, podPermissions, podSubject } from './resolve.ts'
 
@@ -29,6 +23,7 @@ export const rolloutRestart = defineAction({
   summary: 'Replaces all pods of the workload that the pod of the event belongs to, as its own rollout strategy says.',
   notes: [
     'The workload is the Deployment, StatefulSet or DaemonSet; for other kinds the step is refused.',
+    'The guard judges the pod and the workload, but not how many replicas are left: that is for the strategy to keep.',
     'The annotation `yarak.dev/restarted-by` of its pod template is set to the id of the response: the same response restarts it once, however often the step is tried.',
     'It does not wait for the rollout. A paused Deployment and the strategy `OnDelete` hold it back, which the summary says.',
   ].join('\n'),
@@ -37,16 +32,13 @@ export const rolloutRestart = defineAction({
   done: 'repeatable',
   target: podSubject,
   dryRun: true,
-  permissions: [
-    ...podPermissions,
-    ...controllerPermissions,
-    { apiGroups: ['apps'], resources: resourcesOf(KINDS), verbs: ['patch'] },
-  ],
+  permissions: [...podPermissions, { apiGroups: ['apps'], resources: resourcesOf(KINDS), verbs: ['patch'] }],
   example: {},
   async run(_settings, step): Promise<Result> {
     const pod = podOf(step)
     const clients = (await step.use(kubernetes)).as(step)
-    const { path, id, uid, kind, name } = await controllerOf(clients, pod, KINDS)
+    const { path, id, uid, kind, name, subject } = await controllerOf(clients, pod, KINDS)
+    await step.judge(withoutReplicas(subject))
     const annotations = { 'yarak.dev/restarted-by': step.response.id }
     const body = { metadata: { uid }, spec: { template: { metadata: { annotations } } } }
     const after = (await unlessOwnerGone(sendPatch(clients, step, { path, type: 'merge', body }))) as Workload

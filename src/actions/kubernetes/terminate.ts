@@ -15,6 +15,8 @@ export const terminate = defineAction({
   summary: 'Deletes the pod of the event; a controller then starts a fresh one.',
   notes: [
     'The deletion carries the uid of the pod that was looked up: a pod that has taken its name is not touched.',
+    'The pod is found by its uid, its namespace and name, or a container id; what the event tells besides must agree with the live pod, else the step is refused as `changed`. A pod that was made after the event, and does not have its container, is another one.',
+    'The API does not list the ids of sandboxes: an event that names only that of a sandbox finds its pod where Calico has noted it (`cni.projectcalico.org/containerID`).',
     'A static pod cannot be terminated by the API and is refused: its node starts it again unchanged.',
   ].join('\n'),
   config: params,

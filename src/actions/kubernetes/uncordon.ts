@@ -1,5 +1,6 @@
 import { defineAction, z } from '../../plugin.ts'
-import { nodePermissions, nodeSubject, schedulingPermissions, setUnschedulable } from './_node.ts'
+import { nodePermissions, nodeSubject, schedule, schedulingPermissions, undoSchedule } from './_node.ts'
+import { ttl } from './_undo.ts'
 
 /**
  * Opens the node of the event to new pods again, whoever closed it.
@@ -9,12 +10,13 @@ export const uncordon = defineAction({
   type: 'kubernetes:uncordon',
   summary: 'Opens the node of the event to new pods again.',
   notes: 'The node is the one that the pod runs on; for a process of the host, the one that has its name.',
-  config: z.strictObject({}),
+  config: z.strictObject({ ttl }),
   changes: 'reversible',
   done: 'repeatable',
   target: nodeSubject,
   dryRun: true,
   permissions: [...nodePermissions, ...schedulingPermissions],
   example: {},
-  run: (_params, step) => setUnschedulable(false, step),
+  undo: undoSchedule,
+  run: ({ ttl: time }, step) => schedule({ action: 'kubernetes:uncordon', unschedulable: false, ttl: time }, step),
 })

@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { annotation } from '../../../src/actions/kubernetes/annotation.ts'
 import { type FakeCluster, status } from '../../fake-cluster.ts'
 import { perform } from '../step.ts'
+import { unnoted } from './_notes.ts'
 import { aPod, aPodStep, rejection, withCluster } from './world.ts'
 
 type Params = Parameters<typeof perform<typeof annotation.config>>[1]
@@ -9,7 +10,7 @@ type Params = Parameters<typeof perform<typeof annotation.config>>[1]
 const run = async (cluster: FakeCluster, params: Params, options: { dryRun?: boolean } = {}) =>
   perform(annotation, params, await aPodStep(cluster, options))
 
-const annotationsOf = (cluster: FakeCluster) => cluster.get('Pod', 'shop', 'web-1')?.metadata.annotations
+const annotationsOf = (cluster: FakeCluster) => unnoted(cluster.get('Pod', 'shop', 'web-1')?.metadata.annotations)
 
 const annotated = (annotations: Record<string, string>) => {
   const pod = aPod()
@@ -47,8 +48,8 @@ describe('kubernetes:annotation', () => {
       summary: 'annotated node node-1',
       objects: { node: 'node-1' },
     })
-    expect(cluster.get('Node', '', 'node-1')?.metadata.annotations).toEqual({ seen: 'yes' })
-    expect(annotationsOf(cluster)).toBeUndefined()
+    expect(unnoted(cluster.get('Node', '', 'node-1')?.metadata.annotations)).toEqual({ seen: 'yes' })
+    expect(annotationsOf(cluster)).toEqual({})
   })
 
   it.each(['pod', 'node'] as const)('changes no %s in a dry run', async (level) => {
@@ -58,10 +59,8 @@ describe('kubernetes:annotation', () => {
     const { summary } = await run(cluster, { annotations: { a: 'b' }, level }, { dryRun: true })
     expect(summary).toMatch(/^would annotate (pod|node) /)
     expect(cluster.requests.at(-1)?.query).toEqual({ dryRun: 'All', fieldManager: 'yarak' })
-    expect([annotationsOf(cluster), cluster.get('Node', '', 'node-1')?.metadata.annotations]).toEqual([
-      undefined,
-      undefined,
-    ])
+    expect(cluster.get('Pod', 'shop', 'web-1')?.metadata.annotations).toBeUndefined()
+    expect(cluster.get('Node', '', 'node-1')?.metadata.annotations).toBeUndefined()
   })
 
   it('leaves a pod alone that has taken the name meanwhile', async () => {
@@ -72,7 +71,7 @@ describe('kubernetes:annotation', () => {
       return undefined
     }
     expect(await rejection(run(cluster, { annotations: { a: 'b' } }))).toMatchObject({ code: 'gone' })
-    expect(annotationsOf(cluster)).toBeUndefined()
+    expect(annotationsOf(cluster)).toEqual({})
   })
 })
 
@@ -128,8 +127,8 @@ describe('the settings of kubernetes:annotation', () => {
     const { permissions } = annotation
     const of = (level: 'pod' | 'node') =>
       typeof permissions === 'function' ? permissions({ annotations: { a: 'b' }, level }).at(-1) : undefined
-    expect(of('pod')).toEqual({ apiGroups: [''], resources: ['pods'], verbs: ['patch'] })
-    expect(of('node')).toEqual({ apiGroups: [''], resources: ['nodes'], verbs: ['patch'] })
+    expect(of('pod')).toEqual({ apiGroups: [''], resources: ['pods'], verbs: ['get', 'patch'] })
+    expect(of('node')).toEqual({ apiGroups: [''], resources: ['nodes'], verbs: ['get', 'patch'] })
     expect(annotation.changes).toBe('reversible')
   })
 })

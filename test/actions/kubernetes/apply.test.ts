@@ -140,9 +140,9 @@ describe('the settings of kubernetes:apply', () => {
     expect(writes(cluster)).toEqual([])
   })
 
-  it('ask for create and patch on the kind', () => {
+  it('ask for get, create and patch on the kind', () => {
     const { permissions } = apply
     const rules = typeof permissions === 'function' ? permissions({ manifest: MANIFEST, force: false }) : []
-    expect(rules.at(-1)).toEqual({ apiGroups: [''], resources: ['configmaps'], verbs: ['create', 'patch'] })
+    expect(rules.at(-1)).toEqual({ apiGroups: [''], resources: ['configmaps'], verbs: ['get', 'create', 'patch'] })
   })
 })

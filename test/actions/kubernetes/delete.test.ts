@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { RESOURCE_NAMES } from '../../../src/actions/kubernetes/_resources.ts'
 import { deleteResource } from '../../../src/actions/kubernetes/delete.ts'
+import { podPermissions } from '../../../src/actions/kubernetes/resolve.ts'
 import { type FakeCluster, type Kind, status } from '../../fake-cluster.ts'
 import { perform } from '../step.ts'
 import { aPod, aPodStep, POD_FIELDS, rejection, withCluster } from './world.ts'
@@ -164,7 +165,13 @@ describe('the target of kubernetes:delete', () => {
       { apiGroups: [''], resources: ['secrets', 'configmaps'], verbs: ['get', 'delete'] },
       { apiGroups: ['rbac.authorization.k8s.io'], resources: ['roles'], verbs: ['get', 'delete'] },
     ])
-    const usual = of({}).flatMap(({ resources }) => resources)
+    expect(of({ resources: ['pods'] })).toEqual([
+      ...podPermissions,
+      { apiGroups: [''], resources: ['pods'], verbs: ['get', 'delete'] },
+    ])
+    const usual = of({})
+      .filter(({ verbs }) => verbs.includes('delete'))
+      .flatMap(({ resources }) => resources)
     expect(usual).toHaveLength(12)
     expect(RESOURCE_NAMES.filter((name) => !usual.includes(name))).toEqual([
       ...['rolebindings', 'clusterrolebindings', 'jobs', 'cronjobs'],

@@ -59,7 +59,10 @@ describe('kubernetes:drain', () => {
       output: 'evicted shop/web-1\nevicted shop/web-2',
     })
     expect(cluster.get('Node', '', 'node-1')?.spec).toEqual({ unschedulable: true })
-    expect(cluster.requests.map(({ method }) => method)).toEqual(['GET', 'GET', 'PATCH', 'GET', 'POST', 'POST'])
+    expect(cluster.requests.map(({ method }) => method)).toEqual([
+      ...['GET', 'GET', 'PATCH', 'GET'],
+      ...['GET', 'POST', 'POST'],
+    ])
     expect(cluster.requests.at(-1)?.body?.deleteOptions).toEqual({
       preconditions: { uid: 'uid-web-2' },
       gracePeriodSeconds: 7,
@@ -267,6 +270,24 @@ describe('a drain that waits', () => {
     stop.abort()
     expect(await running).toBeInstanceOf(Error)
   })
+
+  it('tells then what it has evicted', async () => {
+    const cluster = await withNode('web-2')
+    cluster.override = refusing(BUDGET, { of: 'web-2' })
+    const stop = new AbortController()
+    const running = rejection(run(cluster, { max_wait_period: 600 }, { signal: stop.signal }))
+    await expect.poll(() => evictions(cluster).includes('shop/web-2')).toBe(true)
+    const reason = new Error('not done after 30 s')
+    stop.abort(reason)
+    const error = await running
+    expect(error.message).toBe('node node-1 is not drained, evicted until then: shop/web-1')
+    expect(error.cause).toBe(reason)
+  })
+
+  it('has half a minute more than it waits', () => {
+    const { timeout } = drain
+    expect(typeof timeout === 'function' && timeout(drain.config.parse({ max_wait_period: 600 }))).toBe(630_000)
+  })
 })
 
 describe('min_healthy_replicas of a drain', () => {
@@ -290,11 +311,11 @@ describe('min_healthy_replicas of a drain', () => {
     expect(evictions(cluster)).toHaveLength(taken)
   })
 
-  it('reads each workload once a round, and says the numbers', async () => {
+  it('reads each workload once for the guard and once a round, and says the numbers', async () => {
     const { cluster, output } = await attempt({ desired: 4, ready: 2 }, '75%')
     const why = 'ReplicaSet web has 2 of 4 replicas ready; min_healthy_replicas 75% asks for 3'
     expect(output).toBe(['web-1', 'web-2', 'web-3'].map((name) => `skipped shop/${name}: ${why}`).join('\n'))
-    expect(cluster.requests.filter(({ path }) => path.includes('/replicasets/'))).toHaveLength(1)
+    expect(cluster.requests.filter(({ path }) => path.includes('/replicasets/'))).toHaveLength(2)
   })
 
   it('evicts the rest when enough replicas are ready again', async () => {
@@ -316,7 +337,8 @@ it('kubernetes:drain asks for no more permissions than needed', () => {
     (typeof permissions === 'function' ? permissions(drain.config.parse(params)) : (permissions ?? [])).map(
       ({ resources, verbs }) => `${verbs.join()} ${resources.join()}`,
     )
-  const least = ['get,list pods', 'get nodes', 'create pods/eviction']
+  const owners = ['get replicasets,deployments,statefulsets,daemonsets', 'get jobs']
+  const least = ['get,list pods', 'get nodes', ...owners, 'create pods/eviction']
   expect(of({ cordon: false })).toEqual(least)
   expect(of({ min_healthy_replicas: 1 }).sort()).toEqual(
     [...least, 'patch nodes', 'get replicasets,statefulsets'].sort(),

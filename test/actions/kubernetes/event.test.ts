@@ -90,7 +90,11 @@ describe('kubernetes:event', () => {
 
   it('says nothing of a trace when there is none', async () => {
     const cluster = await withPod()
-    const { objects } = await run(cluster, { note: 'x' }, { response: { id: 'r', rule: 'R', traceparent: undefined } })
+    const { objects } = await run(
+      cluster,
+      { note: 'x' },
+      { response: { id: 'r', rule: 'R', step: 'act', traceparent: undefined } },
+    )
     expect(written(cluster, objects?.event)).toMatchObject({
       note: 'x',
       metadata: { annotations: { 'yarak.dev/rule': 'R' } },

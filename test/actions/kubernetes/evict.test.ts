@@ -107,7 +107,12 @@ it('kubernetes:evict asks for no more permissions than needed', () => {
   const of = (params: Params) =>
     typeof permissions === 'function' ? permissions(evict.config.parse(params)) : (permissions ?? [])
   const words = of({ min_healthy_replicas: 1 }).flatMap(({ resources, verbs }) => `${verbs.join()} ${resources.join()}`)
-  expect(words).toEqual(['get,list pods', 'create pods/eviction', 'get replicasets,statefulsets'])
-  expect(of({})).toHaveLength(2)
+  expect(words).toEqual([
+    'get,list pods',
+    ...['get replicasets,deployments,statefulsets,daemonsets', 'get jobs'],
+    'create pods/eviction',
+    'get replicasets,statefulsets',
+  ])
+  expect(of({})).toHaveLength(4)
   expect(evict.changes).toBe('destructive')
 })

@@ -1,15 +1,17 @@
 import { describe, expect, it } from 'vitest'
 import { label } from '../../../src/actions/kubernetes/label.ts'
+import { YarakError } from '../../../src/errors.ts'
 import type { FakeCluster } from '../../fake-cluster.ts'
-import { perform } from '../step.ts'
+import { perform, type StepOptions } from '../step.ts'
+import { unnoted } from './_notes.ts'
 import { aPod, aPodStep, rejection, withCluster } from './world.ts'
 
 type Params = Parameters<typeof perform<typeof label.config>>[1]
 
-const run = async (cluster: FakeCluster, params: Params, options: { dryRun?: boolean } = {}) =>
+const run = async (cluster: FakeCluster, params: Params, options: StepOptions = {}) =>
   perform(label, params, await aPodStep(cluster, options))
 
-const labelsOf = (cluster: FakeCluster) => cluster.get('Pod', 'shop', 'web-1')?.metadata.labels
+const labelsOf = (cluster: FakeCluster) => unnoted(cluster.get('Pod', 'shop', 'web-1')?.metadata.labels)
 
 describe('kubernetes:label', () => {
   it('sets and removes labels of the pod in one merge patch that names its uid', async () => {
@@ -38,6 +40,21 @@ describe('kubernetes:label', () => {
     expect(labelsOf(cluster)).toEqual({ a: 'b' })
   })
 
+  it('asks the guard about the node, and leaves it as it is when that is refused', async () => {
+    const cluster = await withCluster()
+    cluster.add('Pod', aPod())
+    cluster.add('Node', { metadata: { name: 'node-1', uid: 'n', labels: { role: 'master' } } })
+    const judged: unknown[] = []
+    const judge = async (subject: object) => {
+      judged.push(subject)
+      throw new YarakError('refused', 'protected', { reason: 'protected-node' })
+    }
+    const labelled = run(cluster, { labels: { a: 'b' }, level: 'node' }, { judge })
+    expect(await rejection(labelled)).toMatchObject({ reason: 'protected-node' })
+    expect(judged).toMatchObject([{ kind: 'Node', name: 'node-1', labels: { role: 'master' } }])
+    expect(cluster.get('Node', '', 'node-1')?.metadata.labels).toEqual({ role: 'master' })
+  })
+
   it('labels the node that the pod runs on', async () => {
     const cluster = await withCluster()
     cluster.add('Pod', aPod())
@@ -46,7 +63,7 @@ describe('kubernetes:label', () => {
       summary: 'labelled node node-1',
       objects: { node: 'node-1' },
     })
-    expect(cluster.get('Node', '', 'node-1')?.metadata.labels).toEqual({ zone: 'a', suspicious: 'true' })
+    expect(unnoted(cluster.get('Node', '', 'node-1')?.metadata.labels)).toEqual({ zone: 'a', suspicious: 'true' })
     expect(labelsOf(cluster)).not.toHaveProperty('suspicious')
   })
 
@@ -102,8 +119,8 @@ describe('the settings of kubernetes:label', () => {
     const { permissions } = label
     const of = (level: 'pod' | 'node') =>
       typeof permissions === 'function' ? permissions({ labels: { a: 'b' }, level }).at(-1) : undefined
-    expect(of('pod')).toEqual({ apiGroups: [''], resources: ['pods'], verbs: ['patch'] })
-    expect(of('node')).toEqual({ apiGroups: [''], resources: ['nodes'], verbs: ['patch'] })
+    expect(of('pod')).toEqual({ apiGroups: [''], resources: ['pods'], verbs: ['get', 'patch'] })
+    expect(of('node')).toEqual({ apiGroups: [''], resources: ['nodes'], verbs: ['get', 'patch'] })
     expect(label.changes).toBe('reversible')
   })
 })

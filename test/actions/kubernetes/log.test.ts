@@ -1,9 +1,12 @@
 import { createHash } from 'node:crypto'
-import { readdirSync, readFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { Readable } from 'node:stream'
+import { text as textOf } from 'node:stream/consumers'
 import { fileURLToPath } from 'node:url'
 import { describe, expect, it } from 'vitest'
 import { log } from '../../../src/actions/kubernetes/log.ts'
+import type { Step } from '../../../src/plugin.ts'
 import { type FakeCluster, type Override, status } from '../../fake-cluster.ts'
 import { perform, type Recorded, type StepOptions } from '../step.ts'
 import { aPod, aPodStep, rejection, withCluster } from './world.ts'
@@ -44,7 +47,7 @@ describe('kubernetes:log', () => {
       output: 'one\ntwo\nünd\n',
     })
     const [main, side] = result.artifacts ?? []
-    expect(main?.name).toMatch(/^\d{8}T\d{6}\.\d{3}Z_react_abc123_main\.log$/)
+    expect(main?.name).toMatch(/^\d{4}-\d\d-\d\dT[\d-]+\.\d{3}Z_shop_web-1_abc123_act_main\.log$/)
     expect(side?.name).toMatch(/_side\.log$/)
     const bytes = readFileSync(fileURLToPath(side?.url ?? ''))
     expect(bytes.toString()).toBe('ünd\n')
@@ -78,7 +81,7 @@ describe('kubernetes:log', () => {
     const waiting = status(400, 'BadRequest', 'container "side" in pod "web-1" is waiting to start: ContainerCreating')
     const recorded = await run(await withLogs({ main: 'x', side: waiting, late: 'y' }))
     expect(recorded.result.summary).toMatch(/^saved 2 logs of pod shop\/web-1; not of side \(.*is waiting to start/)
-    expect(filesOf(recorded)).toHaveLength(2)
+    expect(filesOf(recorded).filter((name) => name.endsWith('.log'))).toHaveLength(2)
   })
 
   it.each([
@@ -106,7 +109,7 @@ describe('kubernetes:log', () => {
       return usual?.(request)
     }
     expect(await rejection(perform(log, {}, recorded))).toMatchObject({ code: 'interrupted' })
-    expect(readdirSync(recorded.step.dataDir)).toEqual([])
+    expect(existsSync(join(recorded.step.dataDir, 'evidence')) ? filesOf(recorded) : []).toEqual([])
   })
 
   it('is gone when the pod is, and refused when the event is about none, though it may run without a target', async () => {
@@ -126,15 +129,27 @@ describe('kubernetes:log', () => {
     expect(queries(cluster)).toEqual([])
   })
 
-  it('writes into another directory, and says why it cannot', async () => {
+  it('says why a file cannot be written', async () => {
     const cluster = await withLogs({ main: 'x' })
-    const { step } = await run(cluster)
-    const dir = join(step.dataDir, 'logs')
-    await run(cluster, { dir })
-    expect(readdirSync(dir)).toHaveLength(1)
-    const file = join(dir, readdirSync(dir)[0] ?? '')
-    const error = await rejection(run(cluster, { dir: file }))
-    expect(error).toMatchObject({ code: 'failed', message: expect.stringContaining('the evidence cannot be written') })
+    const recorded = await aPodStep(cluster)
+    writeFileSync(join(recorded.step.dataDir, 'evidence'), '')
+    const error = await rejection(perform(log, {}, recorded))
+    expect(error).toMatchObject({ code: 'failed', message: expect.stringContaining('the file cannot be written') })
+  })
+
+  it('streams each log to the store of the step, as text', async () => {
+    const kept: unknown[] = []
+    const save: Step['save'] = async (name, chunks, options) => {
+      const text = await textOf(Readable.from(chunks))
+      kept.push([name, options?.contentType, text])
+      return { name, url: `s3://evidence/${name}`, size: text.length, sha256: 'x' }
+    }
+    const { result } = await run(await withLogs({ main: 'one', side: 'two' }), {}, { save })
+    expect(kept).toEqual([
+      ['main.log', 'text/plain', 'one'],
+      ['side.log', 'text/plain', 'two'],
+    ])
+    expect(result.artifacts?.map(({ url }) => url)).toEqual(['s3://evidence/main.log', 's3://evidence/side.log'])
   })
 })
 
@@ -143,7 +158,7 @@ describe('the settings of kubernetes:log', () => {
     [{ tail_lines: 0 }, 'tail_lines'],
     [{ max_size: 0 }, 'max_size'],
     [{ container: '../x' }, 'must be the name of a container'],
-    [{ dir: '{{ proc.cwd }}' }, 'dir must be fixed text'],
+    [{ dir: './logs' }, 'dir is not a known setting'],
     [{ follow: true }, 'follow is not a known setting'],
   ])('refuse %j', (params, message) => {
     expect(() => log(params as Params)).toThrow(message)

@@ -1,7 +1,8 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { isName } from '../../../src/actions/kubernetes/_names.ts'
-import { networkpolicy, policyName } from '../../../src/actions/kubernetes/networkpolicy.ts'
+import { policyName } from '../../../src/actions/kubernetes/_policy.ts'
+import { networkpolicy } from '../../../src/actions/kubernetes/networkpolicy.ts'
 import type { FakeCluster, Kind } from '../../fake-cluster.ts'
 import { perform } from '../step.ts'
 import { aPod, aPodStep, aWorkload, rejection, withCluster } from './world.ts'
@@ -117,7 +118,7 @@ describe('the workload', () => {
       const cluster = await withCluster()
       cluster.add('Pod', aPod(owner && { owner }))
       expect(await specOf(cluster)).toMatchObject({ podSelector: { matchLabels: { app: 'web' } } })
-      expect(cluster.requests).toHaveLength(2)
+      expect(cluster.requests.map(({ method }) => method)).toEqual(['GET', 'GET', 'PATCH'])
       expect(cluster.get('NetworkPolicy', 'shop', 'yarak-pod-web-1')).toBeDefined()
     },
   )

@@ -47,6 +47,16 @@ describe('the node of an event', () => {
     },
   )
 
+  it('of the audit log is the one that it is about', async () => {
+    const cluster = await withNode()
+    const audit = (name: string) => ({ fields: { 'ka.target.resource': 'nodes', 'ka.target.name': name } })
+    expect(await find(cluster, audit('node-1'))).toEqual(NODE)
+    expect(await rejection(find(cluster, audit('node-9')))).toMatchObject({ code: 'gone' })
+    expect(await rejection(find(cluster, audit('../x')))).toMatchObject({ code: 'refused', reason: 'bad-name' })
+    expect(await find(cluster, { fields: { 'ka.target.resource': 'nodes' } })).toBeUndefined()
+    expect(await find(cluster, { fields: { 'ka.target.resource': 'secrets', 'ka.target.name': 'x' } })).toBeUndefined()
+  })
+
   it('is none when the event names neither a pod nor the host', async () => {
     const cluster = await withNode()
     expect(await find(cluster, { fields: {} })).toBeUndefined()

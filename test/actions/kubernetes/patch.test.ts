@@ -164,10 +164,14 @@ describe('the settings of kubernetes:patch', () => {
       'gateways',
     ],
     [{ apiVersion: 'v1', kind: 'Endpoints', name: 'a' }, '', 'endpoints'],
-  ])('ask for patch on %j', (object, group, resource) => {
+  ])('ask for patch on %j, and to read what is not the pod', (object, group, resource) => {
     const { permissions } = patch
     const rules = typeof permissions === 'function' ? permissions(patch.config.parse({ object, patch: {} })) : []
-    expect(rules.at(-1)).toEqual({ apiGroups: [group], resources: [resource], verbs: ['patch'] })
+    expect(rules.at(-1)).toEqual({
+      apiGroups: [group],
+      resources: [resource],
+      verbs: object ? ['get', 'patch'] : ['patch'],
+    })
   })
 
   it('let a JSON patch be sent once only', async () => {

@@ -26,6 +26,7 @@ describe('a pod by its name', () => {
     })
     expect(cluster.requests.map(({ method, path }) => `${method} ${path}`)).toEqual([
       'GET /api/v1/namespaces/shop/pods/web-1',
+      'GET /apis/apps/v1/namespaces/shop/replicasets/web-abc',
     ])
   })
 

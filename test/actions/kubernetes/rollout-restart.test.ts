@@ -42,7 +42,7 @@ describe('kubernetes:rollout-restart', () => {
     const once = templateOf(cluster)
     await run(cluster, { attempt: 2 })
     expect(templateOf(cluster)).toEqual(once)
-    await run(cluster, { response: { id: 'other', rule: 'R', traceparent: undefined } })
+    await run(cluster, { response: { id: 'other', rule: 'R', step: 'act', traceparent: undefined } })
     expect(templateOf(cluster)).not.toEqual(once)
   })
 

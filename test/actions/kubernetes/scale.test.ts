@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { scale } from '../../../src/actions/kubernetes/scale.ts'
 import { type FakeCluster, status } from '../../fake-cluster.ts'
 import { perform } from '../step.ts'
+import { notesOf, undoFirst } from './_notes.ts'
 import { expectSound, withWorkload, writes } from './workload.ts'
 import { aPod, aPodStep, rejection, withCluster } from './world.ts'
 
@@ -97,12 +98,46 @@ describe('the settings of kubernetes:scale', () => {
     expect(() => scale({} as never)).toThrow('replicas is required')
   })
 
-  it('ask for the scale and nothing else of the workloads', () => {
-    expect(scale.permissions).toContainEqual({
+  it('ask for the scale and nothing else of the workloads, unless it is to be undone', () => {
+    const { permissions } = scale
+    const of = (ttl?: number) => (typeof permissions === 'function' ? permissions({ replicas: 0, ttl }) : [])
+    const scales = ['deployments/scale', 'statefulsets/scale', 'replicasets/scale']
+    expect(of()).toContainEqual({ apiGroups: ['apps'], resources: scales, verbs: ['get', 'patch'] })
+    expect(of().flatMap(({ resources, verbs }) => (verbs.includes('patch') ? resources : []))).toEqual(scales)
+    expect(of(1_000)).toContainEqual({ apiGroups: ['apps'], resources: scales, verbs: ['get'] })
+    expect(of(1_000)).toContainEqual({
       apiGroups: ['apps'],
-      resources: ['deployments/scale', 'statefulsets/scale', 'replicasets/scale'],
+      resources: ['deployments', 'statefulsets', 'replicasets'],
       verbs: ['get', 'patch'],
     })
     expect([scale.changes, scale.done]).toEqual(['destructive', 'repeatable'])
+  })
+})
+
+describe('kubernetes:scale with a ttl', () => {
+  const withNote = async (replicas = 0) => {
+    const cluster = await withWorkload('Deployment')
+    const result = await perform(scale, { replicas, ttl: '1h' }, await aPodStep(cluster))
+    return { cluster, result }
+  }
+
+  it('notes what there was in the request that changes it, and is undone', async () => {
+    const { cluster, result } = await withNote()
+    expect(result.summary).toBe('scaled deployment shop/web from 3 to 0')
+    expect(replicasOf(cluster)).toBe(0)
+    expect(writes(cluster).map(({ path }) => path)).toEqual(['/apis/apps/v1/namespaces/shop/deployments/web'])
+    expect(notesOf(cluster.get('Deployment', 'shop', 'web'))).toMatchObject([
+      { prior: { replicas: 3 }, made: { replicas: 0 }, expires: expect.any(String) as string },
+    ])
+    expect(await undoFirst(cluster, scale)).toBe('put back on deployment shop/web: replicas')
+    expect(replicasOf(cluster)).toBe(3)
+  })
+
+  it('leaves alone what somebody else has scaled meanwhile', async () => {
+    const { cluster } = await withNote()
+    const found = cluster.get('Deployment', 'shop', 'web')
+    if (found) cluster.add('Deployment', { ...found, spec: { ...found.spec, replicas: 7 } })
+    expect(await undoFirst(cluster, scale)).toContain('left alone')
+    expect(replicasOf(cluster)).toBe(7)
   })
 })

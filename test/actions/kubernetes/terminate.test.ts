@@ -162,11 +162,11 @@ describe('min_healthy_replicas', () => {
     expect(gone(cluster)).toBe(false)
   })
 
-  it('asks nobody about a pod that has no replicas', async () => {
+  it('is not asked of a pod that has no replicas', async () => {
     const cluster = await withCluster()
     cluster.add('Pod', aPod({ owner: ['DaemonSet', 'agent'] }))
     await run(cluster, { min_healthy_replicas: 5 })
-    expect(cluster.requests.map(({ method }) => method)).toEqual(['GET', 'DELETE'])
+    expect(cluster.requests.map(({ method }) => method)).toEqual(['GET', 'GET', 'DELETE'])
   })
 
   it('as a share never asks for more than all, nor for less than a larger share', () => {
@@ -198,9 +198,10 @@ describe('the settings of kubernetes:terminate', () => {
     expect(of({})?.flatMap(({ resources, verbs }) => verbs.map((verb) => `${verb} ${resources.join()}`))).toEqual([
       'get pods',
       'list pods',
+      ...['get replicasets,deployments,statefulsets,daemonsets', 'get jobs'],
       'delete pods',
     ])
-    expect(of({ min_healthy_replicas: 1 })).toHaveLength(3)
+    expect(of({ min_healthy_replicas: 1 })).toHaveLength(5)
     expect(terminate.changes).toBe('destructive')
   })
 })

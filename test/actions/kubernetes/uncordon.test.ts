@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { uncordon } from '../../../src/actions/kubernetes/uncordon.ts'
 import { type FakeCluster, status } from '../../fake-cluster.ts'
 import { perform, type StepOptions } from '../step.ts'
+import { notesOf, undoFirst } from './_notes.ts'
 import { aPod, aPodStep, rejection, withCluster } from './world.ts'
 
 const withNode = async (): Promise<FakeCluster> => {
@@ -26,6 +27,7 @@ describe('kubernetes:uncordon', () => {
     expect(specOf(cluster)).toEqual({})
     expect(cluster.requests.map(({ method, path }) => `${method} ${path}`)).toEqual([
       'GET /api/v1/namespaces/shop/pods/web-1',
+      'GET /api/v1/nodes/node-1',
       'GET /api/v1/nodes/node-1',
       'PATCH /api/v1/nodes/node-1',
     ])
@@ -68,6 +70,21 @@ describe('kubernetes:uncordon', () => {
       method === 'PATCH' && left-- > 0 ? status(409, 'Conflict', 'the object has been modified') : undefined
     await run(cluster)
     expect(specOf(cluster)).toEqual({})
+  })
+
+  it('is undone: put back as it was, unless somebody has changed it meanwhile', async () => {
+    const cluster = await withNode()
+    await perform(uncordon, { ttl: '1h' }, await aPodStep(cluster))
+    expect(notesOf(cluster.get('Node', '', 'node-1'))).toMatchObject([{ expires: expect.any(String) as string }])
+    await run(cluster)
+    expect(await undoFirst(cluster, uncordon)).toBe('put back on node node-1: unschedulable')
+    expect(specOf(cluster)).toEqual({ unschedulable: true })
+    await run(cluster)
+    const found = cluster.get('Node', '', 'node-1')
+    if (found) cluster.add('Node', { ...found, spec: { unschedulable: true } })
+    await undoFirst(cluster, uncordon)
+    expect(specOf(cluster)).toEqual({ unschedulable: true })
+    expect(cluster.get('Node', '', 'node-1')?.metadata).toMatchObject({ labels: { zone: 'a' }, annotations: {} })
   })
 
   it('asks for no more than it needs', () => {

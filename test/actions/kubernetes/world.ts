@@ -49,6 +49,10 @@ export const withCluster = async (): Promise<FakeCluster> => {
 /** The fields by which Falco names the pod. */
 export const POD_FIELDS = { 'k8s.ns.name': 'shop', 'k8s.pod.name': 'web-1' }
 
+/** A step about the pod, with settings of the cluster. */
+export const aStepOn = (cluster: FakeCluster, settings: object, options: StepOptions = {}): Promise<Recorded> =>
+  aStep({ fields: POD_FIELDS, ...options, resources: { kubernetes: { kubeconfig: cluster.kubeconfig, ...settings } } })
+
 /** A step about the pod, with the cluster at hand. */
 export const aPodStep = (cluster: FakeCluster, options: StepOptions = {}): Promise<Recorded> =>
   aStep({ fields: POD_FIELDS, ...options, resources: { kubernetes: { kubeconfig: cluster.kubeconfig } } })
