@@ -1,9 +1,11 @@
 /** Accepting an event: room, parsing, matching, the span of its reception, and what becomes of it. */
+import { clusterOf, type OriginSettings } from './cluster.ts'
 import type { Counters } from './counters.ts'
 import { asYarakError, messageOf, YarakError } from './errors.ts'
 import { type FalcoEvent, parseEvent } from './event.ts'
 import type { Generation, Generations, ReadyRule } from './generation.ts'
 import { createUuids, replayedEventId } from './ids.ts'
+import { historyOf } from './history.ts'
 import type { Journal, StoredEvent } from './journal/index.ts'
 import { createPlaces, type Places } from './limit.ts'
 import type { Scope } from './names.ts'
@@ -23,6 +25,7 @@ export interface Source {
   /** The source waits for room as long as it takes; a sender that pushes is told `overloaded`. */
   readonly patient: boolean
   readonly unsettled: Places
+  readonly origin: OriginSettings
 }
 
 export interface AcceptorHost {
@@ -39,7 +42,8 @@ export interface AcceptorHost {
 }
 
 export interface Acceptor {
-  source(id: string, plugin: Pick<Input, 'replayable' | 'run'>): Source
+  /** @param origin what every input may be set to; default nothing */
+  source(id: string, plugin: Pick<Input, 'replayable' | 'run'>, origin?: OriginSettings): Source
   /** @param known it is a dead letter already; default false */
   emit(source: Source, raw: unknown, options?: EmitOptions, known?: boolean): Promise<Receipt>
   /** Answers what an earlier run accepted and did not settle; resolves when all of it is in work, or at a stop. */
@@ -65,7 +69,8 @@ export const createAcceptor = (host: AcceptorHost): Acceptor => {
     if (host.closing.aborted) throw new YarakError('closing', 'the gateway is stopping')
     const at = host.tracing.now()
     const id = options.position && source.replayable ? replayedEventId(source.id, options.position) : newId(Date.now())
-    const event = parseEvent(raw, { id, input: source.id, authenticated: options.authenticated })
+    const { cluster = source.origin.cluster, authenticated } = options
+    const event = parseEvent(raw, { id, input: source.id, authenticated, cluster, shared: source.origin.shared })
     const known = open.get(id)
     if (known) return { id, done: settledWith(known, source) }
     if (source.replayable && journal.wasSettled(id)) return { id, done: repeated(source) }
@@ -116,8 +121,9 @@ export const createAcceptor = (host: AcceptorHost): Acceptor => {
   /** What an event asks for, of the generation that it enters. */
   const select = (event: FalcoEvent): Wanted => {
     const generation = generations.enter()
-    const { matcher, outputs, options } = generation
-    const scope: Scope = { event, target: targetOf(event), ...(options.cluster && { cluster: options.cluster }) }
+    const { matcher, outputs } = generation
+    const cluster = clusterOf(event, generation.cluster)
+    const scope: Scope = { event, target: targetOf(event), ...(cluster !== undefined && { cluster }) }
     const at = host.tracing.now()
     const rules = matcher.match(scope)
     return { generation, scope, rules, at, nobody: rules.length === 0 && !outputs.some(({ wants }) => wants(scope)) }
@@ -146,7 +152,7 @@ export const createAcceptor = (host: AcceptorHost): Acceptor => {
     const done = answer(rules, { generation, scope, span, past, resumed, comesAgain })
     const settled = done.then(unlessCut(comesAgain)).then((reports) => {
       const own = reports.filter(({ event }) => event === id)
-      if (!nobody || resumed) journal.settle(id, own, source.replayable)
+      if (!nobody || resumed) journal.settle(id, historyOf(own, rules), source.replayable)
       open.delete(id)
       generations.leave(generation)
       free()
@@ -212,7 +218,7 @@ export const createAcceptor = (host: AcceptorHost): Acceptor => {
     if (resumed) counters.add('yarak_events_resumed_total', { input: source.id })
     try {
       const wanted = select(parseEvent(stored.body, stored))
-      const span = host.tracing.remote(stored.traceparent)
+      const span = host.tracing.remote(stored.traceparent, wanted.scope.cluster)
       return { id: stored.id, done: begin(wanted, { source, span, free, resumed }) }
     } catch (error) {
       free()
@@ -228,12 +234,13 @@ export const createAcceptor = (host: AcceptorHost): Acceptor => {
     journal.bury({ ...letter, body: rawText(body), ...(position !== undefined && { position }) })
   }
 
-  const sourceOf = (id: string, plugin: Pick<Input, 'replayable' | 'run'>): Source => {
+  const sourceOf: Acceptor['source'] = (id, plugin, origin = { shared: false }) => {
     const source: Source = {
       id,
       replayable: plugin.replayable,
       patient: plugin.run !== undefined,
       unsettled: createPlaces(limits.unsettled),
+      origin,
     }
     sources.set(id, source)
     return source
@@ -318,6 +325,8 @@ const storedEvent = (event: FalcoEvent, body: string, traceparent: string | unde
   body,
   at: Date.now(),
   ...(event.authenticated && { authenticated: event.authenticated }),
+  ...(event.cluster !== undefined && { cluster: event.cluster }),
+  ...(event.shared && { shared: event.shared }),
   ...(traceparent && { traceparent }),
 })
 

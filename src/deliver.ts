@@ -18,9 +18,9 @@ import type { Span, Tracing } from './telemetry.ts'
 /** The settings that every output has, beside its own. */
 export const deliverySettings = z.strictObject({
   tell: z
-    .enum(['events', 'responses', 'both'])
+    .enum(['events', 'responses', 'both', 'none'])
     .default('events')
-    .describe('What it is told of. A rule with this output in `notify` adds its reports.'),
+    .describe('What it is told of; none: it only keeps files. A rule with this output in `notify` adds its reports.'),
   minimumPriority: z
     .string()
     .refine((text) => text === '' || parsePriority(text) !== undefined, `must be one of ${PRIORITIES.join(', ')}`)
@@ -70,6 +70,8 @@ export interface Delivery {
   again(letter: DeadLetter): Promise<Delivered>
   /** Takes up what an earlier run left in the journal. */
   restore(notices: number): void
+  /** Keeps a file; undefined: the output keeps none. */
+  readonly store: NonNullable<Sender['store']> | undefined
   /** Notices that wait or are being delivered, in memory and in the journal. */
   readonly queued: number
   /** Why the last delivery failed; undefined when it did not. */
@@ -198,7 +200,7 @@ export const createDelivery = (use: Use<Output>, settings: DeliverySettings, hos
     if (draining.signal.aborted) return
     const taken = await shelf.take(Math.ceil(settings.queue / 2))
     for (const { notice, at, asked } of taken) {
-      const item = newItem(notice, asked, host.tracing.remote(notice.traceparent))
+      const item = newItem(notice, asked, host.tracing.remote(notice.traceparent, notice.cluster))
       queue.push(Object.assign(item, { since: at, kept: true }))
     }
     if (taken.length > 0) pump()
@@ -228,6 +230,13 @@ export const createDelivery = (use: Use<Output>, settings: DeliverySettings, hos
   return {
     id,
     wants: (scope) => wants({ id: scope.event.id, event: scope.event }, scope),
+    store: plugin.stores
+      ? async (file, chunks, signal) => {
+          const { store } = await open()
+          if (!store) throw new YarakError('failed', `${id} keeps no files`, { permanent: true })
+          return store(file, chunks, signal)
+        }
+      : undefined,
     get queued() {
       return queue.length + running + shelf.backlog
     },
@@ -243,7 +252,7 @@ export const createDelivery = (use: Use<Output>, settings: DeliverySettings, hos
     again(letter) {
       const { notice, asked } = readNotice(letter.body)
       host.counters.add('yarak_notices_offered_total', labels)
-      return enqueue(notice, asked, host.tracing.remote(notice.traceparent))
+      return enqueue(notice, asked, host.tracing.remote(notice.traceparent, notice.cluster))
     },
     restore(notices) {
       host.counters.add('yarak_notices_restored_total', labels, notices)

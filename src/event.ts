@@ -58,6 +58,10 @@ export interface FalcoEvent {
   readonly input: string
   /** How the sender proved who it is; absent: not at all. */
   readonly authenticated?: string
+  /** The cluster that its input, or its topic, is set to be of. */
+  readonly cluster?: string
+  /** Several clusters send by its input. */
+  readonly shared?: true
   /** One field, with exact integers; undefined when absent. */
   field(name: string): FieldValue | undefined
   /** The event as Falco's JSON, members in Falcosidekick's order, every digit kept. */
@@ -69,6 +73,8 @@ export interface EventOrigin {
   readonly id: string
   readonly input: string
   readonly authenticated?: string | undefined
+  readonly cluster?: string | undefined
+  readonly shared?: boolean | undefined
 }
 
 /**
@@ -198,6 +204,8 @@ class ParsedEvent implements FalcoEvent {
   readonly id: string
   readonly input: string
   declare readonly authenticated?: string
+  declare readonly cluster?: string
+  declare readonly shared?: true
   declare readonly uuid?: string
   declare readonly hostname?: string
   readonly rule: string
@@ -214,6 +222,8 @@ class ParsedEvent implements FalcoEvent {
     this.id = origin.id
     this.input = origin.input
     if (origin.authenticated !== undefined) this.authenticated = origin.authenticated
+    if (origin.cluster !== undefined) this.cluster = origin.cluster
+    if (origin.shared) this.shared = true
     this.rule = requiredText(data, 'rule')
     this.priority = priorityOf(data)
     this.time = timeOf(data)

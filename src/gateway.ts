@@ -2,10 +2,12 @@
 import { Hono } from 'hono'
 import { createAcceptor, type Source } from './accept.ts'
 import { type Change, compareOptions } from './changes.ts'
+import { readOrigin } from './cluster.ts'
 import { createCounters } from './counters.ts'
 import type { Delivery } from './deliver.ts'
 import { messageOf, YarakError } from './errors.ts'
 import { createGeneration, createGenerations, unique } from './generation.ts'
+import { createGuardMemory, type GuardMemory } from './guard.ts'
 import { createHttpClient } from './http.ts'
 import { createIo, type IoHost } from './io.ts'
 import type { DeadLetter, Journal, JournalHealth } from './journal/index.ts'
@@ -13,9 +15,9 @@ import { memoryJournal } from './journal/memory.ts'
 import { createLag } from './lag.ts'
 import { createLeftovers } from './leftovers.ts'
 import { createPlaces } from './limit.ts'
-import { type GatewayOptions, LIMITS, SILENT } from './options.ts'
+import { type GatewayOptions, inputOf, type InputInput, LIMITS, SILENT } from './options.ts'
 import { type Health, mountOps } from './ops.ts'
-import type { Emit, Input, InputIo, Io, Mode, Notice, Use } from './plugin.ts'
+import type { Emit, InputIo, Io, Mode, Notice } from './plugin.ts'
 import { createResources } from './resources.ts'
 import { createResponder } from './respond.ts'
 import { memoryState } from './state.ts'
@@ -23,6 +25,7 @@ import { createSubscribers } from './subscribe.ts'
 import { createSupervisor, type InputStatus, type Mount } from './supervise.ts'
 import { createTracing, type Span } from './telemetry.ts'
 import { createTemplates } from './template.ts'
+import { createUndoing, type Undoing } from './undoing.ts'
 import { VERSION } from './version.ts'
 
 /** A running, or not yet started, gateway. */
@@ -61,6 +64,16 @@ export interface Gateway {
    * @throws YarakError `config` when its output is not configured, `invalid` when it is still no event
    */
   replay(letter: DeadLetter): Promise<{ readonly outcome: string }>
+  /**
+   * Takes back what a response changed, in any mode, also when another process made the change. What is something else by
+   * now than what was made of it is left alone.
+   * @param step only what this step changed
+   * @throws YarakError `not_found` when there is nothing to take back
+   * @example await gateway.undo(report.id)
+   */
+  readonly undo: Undoing['undo']
+  /** All changes that can be taken back, as they are noted on the things that were changed, in no order. */
+  readonly undoable: Undoing['undoable']
   health(): Health
   readonly mode: Mode
 }
@@ -97,9 +110,10 @@ export const createGateway = (options: GatewayOptions): Gateway => {
   const resources = createResources(options.resources ?? [], io)
   unique(
     'input',
-    inputs.map(({ id }) => id),
+    inputs.map((input) => inputOf(input).id),
   )
-  const generationHost = { tracing, counters, log, journal, io, templates }
+  const memory = createGuardMemory(state.of('guard'))
+  const generationHost = { tracing, counters, log, journal, io, templates, memory }
   const retiring = new Set<Promise<void>>()
   const generations = createGenerations(createGeneration(options, generationHost), (output) => {
     const retired = retire(output).finally(() => retiring.delete(retired))
@@ -116,8 +130,11 @@ export const createGateway = (options: GatewayOptions): Gateway => {
     limits,
     interrupt: interrupt.signal,
     io,
-    place: (action, signal) =>
-      getOrMake(perAction, action, () => createPlaces(limits.perAction)).take(undefined, signal),
+    place: ({ type, concurrency }, signal) =>
+      getOrMake(perAction, type, () => createPlaces(Math.min(concurrency ?? limits.perAction, limits.perAction))).take(
+        undefined,
+        signal,
+      ),
     publish: subscribers.publish,
   })
   const acceptor = createAcceptor({
@@ -132,9 +149,17 @@ export const createGateway = (options: GatewayOptions): Gateway => {
     interrupt: interrupt.signal,
   })
 
+  const undoing = createUndoing({
+    ...{ tracing, counters, log, journal, io, options },
+    current: () => generations.current.options,
+    interval: limits.sweep,
+    signal: stopping.signal,
+  })
+
   const noteLag = createLag(counters)
-  const inputIo = (use: Use<Input>): InputIo => {
-    const source = acceptor.source(use.id, use.plugin)
+  const inputIo = (given: InputInput): InputIo => {
+    const { input: use, ...origin } = 'input' in given ? given : { input: given }
+    const source = acceptor.source(use.id, use.plugin, readOrigin(use.id, origin))
     return {
       ...io(use.id),
       emit: (raw, opts) => acceptor.emit(source, raw, opts),
@@ -144,7 +169,7 @@ export const createGateway = (options: GatewayOptions): Gateway => {
     }
   }
   const supervisor = createSupervisor(
-    inputs.map((use) => ({ use, io: inputIo(use) })),
+    inputs.map((input) => ({ use: inputOf(input), io: inputIo(input) })),
     { log, counters, signal: stopping.signal },
   )
   const app = new Hono()
@@ -158,10 +183,11 @@ export const createGateway = (options: GatewayOptions): Gateway => {
     inputs: supervisor.status(),
     outputs: outputs().map(({ id, queued, lastError }) => ({ id, queued, ...(lastError && { lastError }) })),
     journal: journal.health(),
+    breaker: memory.isOpen('enforce') ? 'open' : 'closed',
     running: responder.running,
     unsettled: acceptor.unsettled(),
   })
-  countGauges(counters, { responder, outputs, acceptor, journal })
+  countGauges(counters, { responder, outputs, acceptor, journal, memory })
 
   /** An output that no configuration names any more: what it has not delivered in time is kept or given up. */
   const retire = async (output: Delivery): Promise<void> => {
@@ -173,6 +199,7 @@ export const createGateway = (options: GatewayOptions): Gateway => {
     const changes = compareOptions({ ...options, ...generations.current.options }, next)
     if (changes.some(({ needsRestart }) => !needsRestart)) {
       generations.swap(createGeneration(next, generationHost, generations.current))
+      if (started) undoing.follow()
     }
     return changes
   }
@@ -204,15 +231,18 @@ export const createGateway = (options: GatewayOptions): Gateway => {
       log.error('what an earlier run left in the journal cannot be read', { error: messageOf(error) })
     })
     supervisor.start()
+    started = true
+    undoing.follow()
   }
 
+  let started = false
   let resumed: Promise<void> = Promise.resolve()
   let stopped: Promise<void> | undefined
   const stop = async (deadline: number): Promise<void> => {
     stopping.abort(new YarakError('closing', 'the gateway is stopping'))
     const timer = setTimeout(() => interrupt.abort(new YarakError('interrupted', 'the deadline passed')), deadline)
     const gaveUp = new Promise<void>((resolve) => interrupt.signal.addEventListener('abort', () => resolve()))
-    await Promise.race([Promise.all([supervisor.ended(), acceptor.settled()]), gaveUp])
+    await Promise.race([Promise.all([supervisor.ended(), undoing.ended(), acceptor.settled()]), gaveUp])
     await Promise.all(outputs().map((delivery) => delivery.close(interrupt.signal)))
     await Promise.race([Promise.all([acceptor.settled(), ...retiring]), gaveUp])
     clearTimeout(timer)
@@ -234,6 +264,8 @@ export const createGateway = (options: GatewayOptions): Gateway => {
     start,
     reload,
     replay,
+    undo: undoing.undo,
+    undoable: undoing.undoable,
     ended: async () => {
       await Promise.all([supervisor.ended(), resumed])
     },
@@ -261,11 +293,12 @@ type Gauged = {
   outputs(): readonly Delivery[]
   acceptor: { unsettled(): number }
   journal: Pick<Journal, 'health'>
+  memory: Pick<GuardMemory, 'isOpen'>
 }
 
 const countGauges = (
   counters: ReturnType<typeof createCounters>,
-  { responder, outputs, acceptor, journal }: Gauged,
+  { responder, outputs, acceptor, journal, memory }: Gauged,
 ): void => {
   counters.gauge('yarak_events_unsettled', 'Accepted events that are not settled.', () => [[{}, acceptor.unsettled()]])
   counters.gauge('yarak_responses_running', 'Responses that run.', () => [[{}, responder.running]])
@@ -274,6 +307,9 @@ const countGauges = (
   ])
   counters.gauge('yarak_notices_queued', 'Notices that wait or are being delivered, by output.', () =>
     outputs().map(({ id, queued }) => [{ output: id }, queued]),
+  )
+  counters.gauge('yarak_guard_breaker_open', '1 while every changing step is refused, by mode.', () =>
+    (['enforce', 'observe'] as const).map((mode) => [{ mode }, Number(memory.isOpen(mode))]),
   )
   counters.gauge('yarak_journal_bytes', 'Bytes of the journal on disk, by mode.', () => {
     const { mode, size } = journal.health()

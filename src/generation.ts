@@ -4,12 +4,13 @@
  */
 import { isDeepStrictEqual } from 'node:util'
 import { type Chain, compileChain } from './chain.ts'
+import { type OwnCluster, ownCluster } from './cluster.ts'
 import { createDelivery, deliverySettings, type Delivery, type DeliveryHost } from './deliver.ts'
 import { YarakError } from './errors.ts'
-import { createGuard, type Guard, guardSettings } from './guard.ts'
+import { createGuard, type Guard, type GuardMemory, readGuards } from './guard.ts'
 import type { Scope } from './names.ts'
 import type { GatewayOptions, OutputInput } from './options.ts'
-import type { Mode } from './plugin.ts'
+import type { Context, Mode, Use } from './plugin.ts'
 import { createMatcher, type Matcher } from './rules/matcher.ts'
 import { missingFields } from './rules/needs.ts'
 import { modeOf, type RuleInput } from './rules/rule.ts'
@@ -26,20 +27,26 @@ export interface ReadyRule extends RuleInput {
 }
 
 /** What a generation is made of. */
-export type GenerationOptions = Pick<GatewayOptions, 'rules' | 'outputs' | 'guards' | 'mode' | 'cluster'>
+export type GenerationOptions = Pick<GatewayOptions, 'rules' | 'outputs' | 'guards' | 'mode' | 'cluster' | 'contexts'>
 
 export interface Generation {
   /** 1 for the first. */
   readonly number: number
   readonly options: GenerationOptions
   readonly mode: Mode
+  /** Our own; undefined: it has no name. */
+  readonly cluster: OwnCluster | undefined
   readonly matcher: Matcher<ReadyRule>
   readonly guard: Guard
   readonly outputs: readonly Delivery[]
+  /** By type. */
+  readonly contexts: ReadonlyMap<string, Use<Context>>
 }
 
 export interface GenerationHost extends DeliveryHost {
   readonly templates: Templates
+  /** What the guards of all generations count in. */
+  readonly memory: GuardMemory
 }
 
 /**
@@ -49,22 +56,43 @@ export interface GenerationHost extends DeliveryHost {
  */
 export const createGeneration = (options: GenerationOptions, host: GenerationHost, before?: Generation): Generation => {
   const { rules = [], outputs = [], mode = 'observe' } = options
-  const guard = createGuard(guardSettings.parse(options.guards ?? {}))
+  const guard = createGuard(readGuards(options.guards ?? {}), host)
+  const cluster = ownCluster(options.cluster)
   unique(
     'rule',
     rules.map(({ name }) => name),
   )
   unique('output', outputs.map(outputId))
   const known = new Set(outputs.map(outputId))
+  const contexts = new Map((options.contexts ?? []).map((use) => [use.plugin.type, use]))
   const ready = rules.map((rule): ReadyRule => {
     const unknown = rule.notify?.find((id) => !known.has(id))
     if (unknown !== undefined) throw new YarakError('config', `rule ${rule.name}: notify names no output ${unknown}`)
     const chain = compileChain(rule, host.templates)
+    checkNames(rule, chain, outputs, contexts)
     return { ...rule, chain, effective: modeOf(rule, mode), missing: missingFields(rule) }
   })
   const matcher = createMatcher(ready)
   const deliveries = outputs.map((output) => sameIn(before, output) ?? openDelivery(output, host))
-  return { number: (before?.number ?? 0) + 1, options, mode, matcher, guard, outputs: deliveries }
+  const number = (before?.number ?? 0) + 1
+  return { number, options, mode, cluster, matcher, guard, contexts, outputs: deliveries }
+}
+
+/** @throws YarakError `config` when a step names a store that keeps no files, or a context that is not there */
+const checkNames = (
+  { name }: RuleInput,
+  { steps }: Chain,
+  outputs: readonly OutputInput[],
+  contexts: ReadonlyMap<string, unknown>,
+): void => {
+  const stores = outputs.filter((one) => ('output' in one ? one.output : one).plugin.stores).map(outputId)
+  for (const step of steps) {
+    const where = `rule ${name}, ${step.id}`
+    if (step.store !== undefined && !stores.includes(step.store))
+      throw new YarakError('config', `${where}: the store ${step.store} is not an output that keeps files`)
+    const unknown = step.contexts.find((one) => !contexts.has(one))
+    if (unknown !== undefined) throw new YarakError('config', `${where}: there is no context ${unknown}`)
+  }
 }
 
 export const outputId = (output: OutputInput): string => ('output' in output ? output.output.id : output.id)

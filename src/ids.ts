@@ -6,8 +6,9 @@ const short = (...parts: readonly string[]): string => hash('sha256', parts.join
 /** The id of an event from a replayable input: the same at every redelivery. A UUID, RFC 9562 version 8. */
 export const replayedEventId = (input: string, position: string): string => asUuid(short(input, position), '8')
 
-/** The id of the response of one rule to one event. 32 hexadecimal digits: valid as a label value. */
-export const responseId = (event: string, rule: string): string => short(event, rule)
+/** The id of the response of one rule to one event, of a cluster if known. 32 hexadecimal digits: a valid label value. */
+export const responseId = (event: string, rule: string, cluster?: string): string =>
+  cluster === undefined ? short(event, rule) : short(event, rule, cluster)
 
 /** Bytes of randomness drawn at a time: each draw costs as much as parsing an event. */
 const POOL = 10_000

@@ -1,15 +1,26 @@
 /** What a gateway is made of. YAML is only another way to write this. */
 import type { Dispatcher } from 'undici'
 import type { z } from 'zod'
+import type { ClusterInput, originSettings } from './cluster.ts'
 import type { deliverySettings } from './deliver.ts'
-import type { guardSettings } from './guard.ts'
+import type { GuardSettings, guardSettings } from './guard.ts'
 import type { Journal } from './journal/index.ts'
-import type { Input, Log, Mode, Output, Resource, Use } from './plugin.ts'
+import type { Action, Context, Input, Log, Mode, Output, Resource, Use } from './plugin.ts'
 import type { RuleInput } from './rules/rule.ts'
 import type { StateStore } from './state.ts'
 
 /** An output, or an output with the settings that every output has. */
 export type OutputInput = Use<Output> | ({ readonly output: Use<Output> } & z.input<typeof deliverySettings>)
+
+/** An input, or an input with the settings that every input has. */
+export type InputInput = Use<Input> | ({ readonly input: Use<Input> } & z.input<typeof originSettings>)
+
+/** The input itself. */
+export const inputOf = (given: InputInput): Use<Input> => ('input' in given ? given.input : given)
+
+/** The same with its input changed. */
+export const withInput = (given: InputInput, change: (use: Use<Input>) => Use<Input>): InputInput =>
+  'input' in given ? { ...given, input: change(given.input) } : change(given)
 
 /** Bounds on what is in memory at once. */
 export interface Limits {
@@ -25,19 +36,32 @@ export interface Limits {
   readonly perTarget: number
   /** Milliseconds that a push event waits for room. Default 1,000. */
   readonly patience: number
+  /** Milliseconds between two looks for changes whose time is over. Default 15,000. */
+  readonly sweep: number
 }
 
 export interface GatewayOptions {
-  readonly inputs?: readonly Use<Input>[]
+  readonly inputs?: readonly InputInput[]
   readonly rules?: readonly RuleInput[]
   readonly outputs?: readonly OutputInput[]
+  /** What steps may name as `context.<type>`. Default none. */
+  readonly contexts?: readonly Use<Context>[]
+  /**
+   * Actions whose changes are taken back, besides those of the rules: a rule that is no more has left some. By themselves
+   * only in clusters that a rule acts in, or that `resources` names. Default none.
+   */
+  readonly undoing?: readonly Action[]
   /** Settings of shared clients; a resource that is not here is opened with its defaults. */
   readonly resources?: readonly Use<Resource>[]
   /** `observe` shows what would be done and changes nothing. Default `observe`. */
   readonly mode?: Mode
-  /** The name of the cluster, for names and spans. */
-  readonly cluster?: string
-  readonly guards?: z.input<typeof guardSettings>
+  /**
+   * Our cluster: its name, or also the field that names it in an event, by default `k8s.cluster.name`. Events of other
+   * clusters are told to the outputs, and not answered.
+   */
+  readonly cluster?: ClusterInput
+  /** As in a file, or already checked. */
+  readonly guards?: z.input<typeof guardSettings> | GuardSettings
   /** Where plugins may keep files. Default `./.yarak`. */
   readonly dataDir?: string
   /** Where plugins remember, e.g. read offsets. Default in memory. */
@@ -60,6 +84,7 @@ export const LIMITS: Limits = {
   unsettled: 10_000,
   perTarget: 100,
   patience: 1_000,
+  sweep: 15_000,
 }
 
 export const SILENT: Log = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} }

@@ -8,6 +8,8 @@ export interface Begun {
   readonly uid?: string
   /** The span it ran in. */
   readonly traceparent?: string
+  /** Of a pause: when it ends, milliseconds since the epoch. */
+  readonly until?: number
 }
 
 /** What was done about one event by one rule. */

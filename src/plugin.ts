@@ -8,12 +8,17 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Hono } from 'hono'
 import type { z } from 'zod'
+import type { PolicyRule, Report } from './action.ts'
 import { declare } from './declare.ts'
 import type { FalcoEvent } from './event.ts'
 import type { Http, HttpRequest } from './http.ts'
 import type { Target } from './target.ts'
+import type { Undos } from './undo-store.ts'
 
 export { z } from 'zod'
+export * from './action.ts'
+export type { Undoable, UndoKind, Undos } from './undo-store.ts'
+export { storeFile } from './evidence.ts'
 export { YarakError, messageOf, type ErrorOptions, type FailedItem } from './errors.ts'
 export { type FalcoEvent, type FieldValue, type Priority, PRIORITIES, severity, toJson } from './event.ts'
 export type { Http, HttpRequest, HttpResponse } from './http.ts'
@@ -114,6 +119,8 @@ export interface EmitOptions {
    * step destroys anything because of it.
    */
   authenticated?: string
+  /** The cluster that it is of, where the source tells more than the settings of its input do. */
+  cluster?: string
 }
 
 /** What an input could not take, for the dead letters. */
@@ -180,154 +187,8 @@ export interface Input<S extends z.ZodType = z.ZodType> extends Spec<S> {
   run?(config: z.output<S>, io: InputIo): Promise<void>
 }
 
-export const defineInput = <S extends z.ZodType>(spec: Input<S>): Declared<Input<S>, z.input<S>> => declare(spec)
-
-// ── actions ─────────────────────────────────────────────────────────────────────────────────────────────────────────
-
-/** What an action does to the world. Guards judge everything but `nothing`. */
-export type Change = 'nothing' | 'reversible' | 'destructive'
-
-/** What an event is about, looked up live: guards judge this, so they need to know no vendor. */
-export interface Subject {
-  /** `Pod`, `Node`, `Namespace`, ... */
-  readonly kind: string
-  /** Unique for this thing: serialises responses on it. */
-  readonly key: string
-  readonly namespace?: string
-  readonly name?: string
-  readonly uid?: string
-  readonly labels?: Readonly<Record<string, string>>
-  readonly owners?: readonly { readonly kind: string; readonly name: string; readonly uid?: string }[]
-  readonly node?: string
-  readonly replicas?: { readonly desired: number; readonly ready: number }
-}
-
-/** Turns an event's target into the live thing; `gone` when it is not there any more. */
-export type Resolver = (target: Target, io: Io) => Promise<Subject | undefined>
-
-/** A rule of a Kubernetes Role: what an action needs to be allowed. */
-export interface PolicyRule {
-  readonly apiGroups: readonly string[]
-  readonly resources: readonly string[]
-  readonly verbs: readonly string[]
-  readonly resourceNames?: readonly string[]
-}
-
-/** A file that a step made. */
-export interface Artifact {
-  readonly name: string
-  /** Where it is kept. */
-  readonly url: string
-  readonly size: number
-  readonly sha256: string
-}
-
-/** What a step did. */
-export interface Result {
-  /** One line for people. */
-  readonly summary: string
-  /** What was touched, e.g. `{ pod, namespace }`. */
-  readonly objects?: Readonly<Record<string, string>>
-  /** Text that later steps and messages may use, e.g. a command's output. */
-  readonly output?: string
-  readonly artifacts?: readonly Artifact[]
-}
-
-export type Mode = 'observe' | 'enforce'
-
-/** {@link Io} of one run of an action. */
-export interface Step extends Io {
-  readonly event: FalcoEvent
-  readonly target: Target
-  /** The live target, when the action declares how to resolve it. */
-  readonly subject: Subject | undefined
-  readonly mode: Mode
-  /** Validate only, change nothing: set in observe mode for an action that declares `dryRun`. */
-  readonly dryRun: boolean
-  /** 1 for the first try. */
-  readonly attempt: number
-  /** Aborted at the step's deadline and when the gateway stops. */
-  readonly signal: AbortSignal
-  /** Results of the earlier steps by id. */
-  readonly previous: Readonly<Record<string, StepReport>>
-  readonly response: { readonly id: string; readonly rule: string; readonly traceparent: string | undefined }
-}
-
-/** Depends on the settings. Declared as a method, so that actions of all settings fit in one list. */
-export type Decided<P, T> = { of(params: P): T }['of']
-
-type Decided2<P, Q, T> = { of(params: P, step: Q): T }['of']
-
-/** Does one thing about an event. */
-export interface Action<S extends z.ZodType = z.ZodType> extends Spec<S> {
-  readonly changes: Change | Decided<z.output<S>, Change>
-  /** How the live target is found. An action that changes something and declares this never runs without a target. */
-  readonly target?: Resolver
-  /** `run` honours `step.dryRun`. Default false: in observe mode a changing step is only simulated. */
-  readonly dryRun?: boolean
-  readonly permissions?: readonly PolicyRule[] | Decided<z.output<S>, readonly PolicyRule[]>
-  /** A short example for the docs page: the `with` of a step. It is checked by the conformance test. */
-  readonly example?: z.input<S>
-  run(params: z.output<S>, step: Step): Promise<Result>
-  /**
-   * Asked when a crash left open whether `run` happened: its result when it did, undefined when it did not.
-   * `'repeatable'`: running it twice has the effect of running it once, so it is simply run again.
-   * Default: a step that changes nothing runs again, any other ends as `unknown`.
-   */
-  readonly done?: 'repeatable' | Decided2<z.output<S>, Step, Promise<Result | undefined>>
-}
-
-export const defineAction = <S extends z.ZodType>(spec: Action<S>): Declared<Action<S>, Templated<z.input<S>>> =>
-  declare(spec)
-
-/** The same settings, where any leaf may also be a Liquid template. */
-export type Templated<T> = T extends string
-  ? T | string
-  : T extends number | boolean
-    ? T | `${string}{{${string}}}${string}`
-    : T extends readonly (infer E)[]
-      ? readonly Templated<E>[]
-      : T extends object
-        ? { [K in keyof T]: Templated<T[K]> }
-        : T
-
-// ── reports ─────────────────────────────────────────────────────────────────────────────────────────────────────────
-
-/** How a step or a response ended. A closed list. */
-export type Outcome = 'succeeded' | 'failed' | 'timed_out' | 'refused' | 'skipped' | 'gone' | 'unknown' | 'interrupted'
-
-export interface StepReport {
-  readonly id: string
-  readonly action: string
-  readonly outcome: Outcome
-  readonly summary: string
-  /** The step was not really run: observe mode. */
-  readonly simulated?: boolean
-  readonly objects?: Readonly<Record<string, string>>
-  readonly output?: string
-  readonly artifacts?: readonly Artifact[]
-  readonly error?: { readonly code: string; readonly reason: string; readonly message: string }
-  readonly attempts: number
-  /** Milliseconds. */
-  readonly duration: number
-}
-
-/** What one rule did about one event. */
-export interface Report {
-  /** The response's id: the same for the same event and rule. */
-  readonly id: string
-  readonly event: string
-  readonly rule: string
-  readonly mode: Mode
-  readonly outcome: Outcome
-  readonly steps: readonly StepReport[]
-  readonly target?: string
-  /** RFC 3339, UTC. */
-  readonly startedAt: string
-  /** Milliseconds. */
-  readonly duration: number
-  readonly traceId?: string
-}
+export const defineInput = <S extends z.ZodType>(spec: Input<S>): Declared<Input<S>, z.input<S>> =>
+  declare('input', spec)
 
 // ── outputs ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -337,12 +198,30 @@ export interface Notice {
   readonly event: FalcoEvent
   readonly report?: Report
   readonly traceparent?: string
+  /** The cluster that the event is of, where that is known. */
+  readonly cluster?: string
+}
+
+/** A file on its way to an output that keeps files. */
+export interface StoredFile {
+  /** Folders and name, of `a-z A-Z 0-9 . _ - /` only, relative, without `..`. */
+  readonly name: string
+  /** Default `application/octet-stream`. */
+  readonly contentType?: string
+  /** Few and short, as the custody record has them: rule, response, trace. ASCII. */
+  readonly metadata: Readonly<Record<string, string>>
 }
 
 /** An open output. */
 export interface Sender {
   /** Delivers all, or throws; for a batch with `failed` naming those that were not. */
   send(notices: readonly Notice[], signal: AbortSignal): Promise<void>
+  /**
+   * Keeps a file that a step made, taken piece by piece and never whole in memory.
+   * @returns where it is then
+   * @throws what `chunks` throws, and then nothing is left under the name
+   */
+  store?(file: StoredFile, chunks: AsyncIterable<Uint8Array>, signal: AbortSignal): Promise<{ readonly url: string }>
   /** Called once, after the last `send`. */
   close?(): Promise<void>
 }
@@ -357,13 +236,16 @@ export interface OutputExample<S extends z.ZodType = z.ZodType> {
 export interface Output<S extends z.ZodType = z.ZodType> extends Spec<S> {
   /** How many notices one `send` may take. Default 1. */
   readonly batch?: number
+  /** It can keep files: its sender has `store`. */
+  readonly stores?: boolean
   /** The span kind: a queue is a producer. Default `internal`. */
   readonly kind?: 'producer' | 'internal'
   readonly example?: OutputExample<S>
   open(config: z.output<S>, io: Io): Sender | Promise<Sender>
 }
 
-export const defineOutput = <S extends z.ZodType>(spec: Output<S>): Declared<Output<S>, z.input<S>> => declare(spec)
+export const defineOutput = <S extends z.ZodType>(spec: Output<S>): Declared<Output<S>, z.input<S>> =>
+  declare('output', spec)
 
 /** An output that is one HTTP request per notice: a pure function from notice and settings to the request. */
 export interface HttpOutput<S extends z.ZodType> extends Omit<Output<S>, 'open' | 'batch' | 'kind'> {
@@ -374,7 +256,7 @@ export const defineHttpOutput = <S extends z.ZodType>({
   request,
   ...spec
 }: HttpOutput<S>): Declared<Output<S> & { request: HttpOutput<S>['request'] }, z.input<S>> =>
-  declare({
+  declare('output', {
     ...spec,
     request,
     open: (config, io) => ({
@@ -390,7 +272,30 @@ export const defineHttpOutput = <S extends z.ZodType>({
 export interface Resource<T = unknown, S extends z.ZodType = z.ZodType> extends Spec<S> {
   open(config: z.output<S>, io: Omit<Io, 'use' | 'state'>): Promise<T>
   close?(value: T): Promise<void>
+  /** Where changes by its actions are noted, so that they can be undone by whoever comes later. */
+  undos?(value: T, io: Io): Undos
+  /** Those of the rules that it is not allowed to use. */
+  missing?(value: T, rules: readonly PolicyRule[], io: Io): Promise<readonly PolicyRule[]>
 }
 
 export const defineResource = <T, S extends z.ZodType>(spec: Resource<T, S>): Declared<Resource<T, S>, z.input<S>> =>
-  declare(spec)
+  declare('resource', spec)
+
+// ── contexts ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+/** Data that templates and conditions of steps see as `context.<type>`, looked up when a step names it. */
+export interface Context<S extends z.ZodType = z.ZodType> extends Spec<S> {
+  readonly permissions?: readonly PolicyRule[]
+  /** A rejection fails the step that asked for it. */
+  lookup(config: z.output<S>, about: ContextAbout, io: Io): Promise<Readonly<Record<string, unknown>>>
+}
+
+/** What a context is looked up for. */
+export interface ContextAbout {
+  readonly event: FalcoEvent
+  readonly target: Target
+  readonly signal: AbortSignal
+}
+
+export const defineContext = <S extends z.ZodType>(spec: Context<S>): Declared<Context<S>, z.input<S>> =>
+  declare('context', spec)

@@ -1,7 +1,8 @@
 /** Answers one event: its responses, in order per target, and the notices to the outputs. */
-import { runChain } from './chain.ts'
+import { runChain } from './chain-run.ts'
 import type { Counters } from './counters.ts'
 import type { Delivery } from './deliver.ts'
+import { YarakError } from './errors.ts'
 import type { Generation, ReadyRule } from './generation.ts'
 import { responseId } from './ids.ts'
 import { createJoins, type Leader } from './join.ts'
@@ -13,7 +14,7 @@ import type { Log, Notice, Report } from './plugin.ts'
 import type { StepHost } from './step.ts'
 import type { Span } from './telemetry.ts'
 
-export interface ResponderHost extends Omit<StepHost, 'guard'> {
+export interface ResponderHost extends Omit<StepHost, 'guard' | 'context' | 'store'> {
   readonly counters: Counters
   readonly log: Log
   readonly limits: Limits
@@ -61,7 +62,8 @@ export const createResponder = (host: ResponderHost): Responder => {
   const joins = createJoins()
   let queued = 0
 
-  const offerAll = (notice: Notice, { scope, past, generation }: Told, span: Span, asked: readonly string[] = []) => {
+  const offerAll = (about: Notice, { scope, past, generation }: Told, span: Span, asked: readonly string[] = []) => {
+    const notice = scope.cluster === undefined ? about : { ...about, cluster: scope.cluster }
     host.publish(notice)
     if (generation.outputs.length === 0) return undefined
     const rule = notice.report?.rule
@@ -74,7 +76,7 @@ export const createResponder = (host: ResponderHost): Responder => {
   }
 
   const run = async (rule: ReadyRule, reception: Reception, span: Span, past: Past, id: string): Promise<Report> => {
-    const { scope, generation } = reception
+    const { scope, generation, resumed } = reception
     const free = await places.take()
     queued--
     try {
@@ -89,13 +91,26 @@ export const createResponder = (host: ResponderHost): Responder => {
           span,
           signal: host.interrupt,
           past,
+          resumed,
         },
-        { ...host, guard: generation.guard },
+        stepHostOf(generation),
       )
     } finally {
       free?.()
     }
   }
+
+  /** What steps need of the generation that they began on. */
+  const stepHostOf = (generation: Generation): StepHost => ({
+    ...host,
+    guard: generation.guard,
+    store: (id) => generation.outputs.find((output) => output.id === id)?.store,
+    context: async (name, { event, target = { key: undefined } }, span, signal) => {
+      const use = generation.contexts.get(name)
+      if (!use) throw new YarakError('config', `there is no context ${name}`, { permanent: true })
+      return use.plugin.lookup(use.config, { event, target, signal }, host.io(use.id, span))
+    },
+  })
 
   const ended = (rule: ReadyRule, span: Span, report: Report): void => {
     host.counters.add('yarak_responses_ended_total', { rule: rule.name, outcome: report.outcome })
@@ -140,11 +155,11 @@ export const createResponder = (host: ResponderHost): Responder => {
       await told
       return made
     }
-    const key = rule.parallel ? undefined : scope.target?.key
+    const key = rule.parallel ? undefined : keyOf(scope)
     queued++
     const started = key === undefined ? task() : lanes.run(key, task)
     if (started) {
-      joins.lead(rule.name, scope.target?.key, rule.join ?? (rule.parallel ? 0 : JOIN), {
+      joins.lead(rule.name, keyOf(scope), rule.join ?? (rule.parallel ? 0 : JOIN), {
         id,
         span,
         report: report.promise,
@@ -152,11 +167,25 @@ export const createResponder = (host: ResponderHost): Responder => {
       return started
     }
     queued--
-    host.counters.add('yarak_responses_suppressed_total', { rule: rule.name, reason: 'target_busy' })
-    host.log.warn('response suppressed: too many wait for the same target', { rule: rule.name, target: key })
-    span.set({ 'yarak.outcome': 'suppressed', 'yarak.reason': 'target_busy' })
-    span.end()
+    host.log.warn('response suppressed: too many wait for the same target', {
+      rule: rule.name,
+      target: scope.target?.key,
+    })
+    suppress(rule, span, 'target_busy')
     return undefined
+  }
+
+  const suppress = (rule: ReadyRule, span: Span, reason: string): void => {
+    host.counters.add('yarak_responses_suppressed_total', { rule: rule.name, reason })
+    span.set({ 'yarak.outcome': 'suppressed', 'yarak.reason': reason })
+    span.end()
+  }
+
+  /** Whoever runs in the cluster of the event answers it. */
+  const leave = (rule: ReadyRule, { scope, span, generation }: Reception): void => {
+    const id = responseId(scope.event.id, rule.name, scope.cluster)
+    const attributes = { ...attributesOf(rule, scope, id), 'yarak.generation': generation.number }
+    suppress(rule, host.tracing.start(`respond ${rule.name}`, { parent: span, attributes }), 'wrong-cluster')
   }
 
   const join = (rule: ReadyRule, { scope, span, past }: Reception, leader: Leader): Promise<Report> => {
@@ -185,20 +214,31 @@ export const createResponder = (host: ResponderHost): Responder => {
       return offerAll({ id: event.id, event }, reception, reception.span)
     },
     respond(rule, reception) {
-      const { scope, past } = reception
+      const { scope, past, generation } = reception
       for (const field of rule.missing(scope)) {
         host.counters.add('yarak_rule_field_missing_total', { rule: rule.name, field })
       }
-      const leader = joins.find(rule.name, scope.target?.key)
+      if (isElsewhere(scope, generation)) {
+        leave(rule, reception)
+        return undefined
+      }
+      const leader = joins.find(rule.name, keyOf(scope))
       if (leader) return join(rule, reception, leader)
       const before = past.joined(rule.name)
-      if (before === undefined) return lead(rule, reception, responseId(scope.event.id, rule.name))
+      if (before === undefined) return lead(rule, reception, responseId(scope.event.id, rule.name, scope.cluster))
       // its leader ended before the crash
       host.counters.add('yarak_responses_joined_total', { rule: rule.name })
       return undefined
     },
   }
 }
+
+/** Tells what responses are about: things of one name in two clusters are two. */
+const keyOf = ({ target, cluster }: Scope): string | undefined =>
+  target?.key === undefined || cluster === undefined ? target?.key : `${cluster} ${target.key}`
+
+const isElsewhere = ({ cluster }: Scope, { cluster: own }: Generation): boolean =>
+  own !== undefined && cluster !== undefined && cluster !== own.name
 
 const attributesOf = (rule: ReadyRule, { target, cluster }: Scope, id: string) => ({
   'yarak.rule': rule.name,

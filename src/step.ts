@@ -1,28 +1,15 @@
 /** Runs one step: asked (`if`), rendered, resolved, judged (guard), and run in a span with a deadline and retries. */
 import { backoff, orAborted, pause } from './backoff.ts'
-import type { ChainRun } from './chain.ts'
+import type { ChainRun } from './chain-run.ts'
+import type { CompiledStep } from './chain.ts'
+import { deadlineAfter, stopped } from './deadline.ts'
 import { asYarakError, messageOf, YarakError } from './errors.ts'
 import type { Guard } from './guard.ts'
 import type { Scope } from './names.ts'
-import type { Action, Change, Io, Outcome, Resolver, Result, Step, StepReport, Subject, Use } from './plugin.ts'
-import type { Predicate } from './rules/condition.ts'
+import type { Action, Change, Io, Outcome, Resolver, Result, Sender, Step, StepReport, Subject } from './plugin.ts'
+import { createSave } from './save.ts'
 import { checkSettings } from './settings.ts'
 import type { Span, Tracing } from './telemetry.ts'
-
-/** A step of a rule, ready to run. */
-export interface CompiledStep {
-  readonly id: string
-  readonly use: Use<Action>
-  /** Its `if`. */
-  readonly holds: Predicate | undefined
-  /** Milliseconds of one try. */
-  readonly timeout: number
-  readonly retries: number
-  readonly stopOnError: boolean
-  readonly render: (scope: Scope) => unknown
-  /** Settings without a template, checked once. */
-  readonly fixed: unknown
-}
 
 /** What a step needs of the engine. */
 export interface StepHost {
@@ -31,14 +18,24 @@ export interface StepHost {
   /** The Io of a step, its calls being children of the span. */
   io(id: string, span: Span): Io
   /** A place among the runs of this action; undefined when the signal fired first. */
-  place(action: string, signal: AbortSignal): Promise<(() => void) | undefined>
+  place(action: Action, signal: AbortSignal): Promise<(() => void) | undefined>
+  /** What `context.<name>` is for this event. @throws YarakError `config` when there is no such context */
+  context(name: string, scope: Scope, span: Span, signal: AbortSignal): Promise<Readonly<Record<string, unknown>>>
+  /** Keeps a file by an output; undefined: no output of that id can. */
+  store(output: string): NonNullable<Sender['store']> | undefined
 }
 
 /** One run of a step within its chain. */
 export type StepRun = ChainRun & {
   readonly previous: Readonly<Record<string, StepReport>>
+  /** Milliseconds since the epoch. */
+  readonly startedAt: number
+  /** Milliseconds of the pauses before it. */
+  readonly waited: number
   /** Live targets of this response, each looked up once. */
   readonly subjects: Map<Resolver, Promise<Subject | undefined>>
+  /** Contexts of this response, each looked up once. */
+  readonly known: Map<string, Promise<Readonly<Record<string, unknown>>>>
 }
 
 /** Never rejects: whatever goes wrong is the outcome. */
@@ -68,7 +65,7 @@ type Ended = Omit<StepReport, 'id' | 'action' | 'duration'>
 const withRetries = async (step: CompiledStep, run: StepRun, host: StepHost, span: Span): Promise<Ended> => {
   let attempts = 0
   try {
-    const scope: Scope = { ...run.scope, steps: run.previous }
+    const scope = await withContexts(step, { ...run.scope, steps: run.previous }, run, host, span)
     if (step.holds && !step.holds(scope))
       return { outcome: 'skipped', summary: 'its condition does not hold', attempts }
     const params = step.fixed ?? checked(step, step.render(scope))
@@ -93,10 +90,36 @@ const withRetries = async (step: CompiledStep, run: StepRun, host: StepHost, spa
   }
 }
 
+/** Looked up within the time of a try. */
+const withContexts = async (step: CompiledStep, scope: Scope, run: StepRun, host: StepHost, span: Span) => {
+  if (step.contexts.length === 0) return scope
+  const deadline = deadlineAfter(DEFAULT_TIMEOUT, run.signal, late(DEFAULT_TIMEOUT))
+  const find = (name: string): Promise<Readonly<Record<string, unknown>>> => {
+    const found = run.known.get(name) ?? host.context(name, scope, span, deadline.signal)
+    run.known.set(name, found)
+    found.catch(() => run.known.delete(name))
+    return found
+  }
+  try {
+    const all = step.contexts.map(async (name) => [name, await orAborted(find(name), deadline.signal)] as const)
+    return { ...scope, context: Object.fromEntries(await Promise.all(all)) }
+  } finally {
+    deadline.clear()
+  }
+}
+
+const DEFAULT_TIMEOUT = 30_000
+
+const late = (ms: number): YarakError =>
+  new YarakError('timed_out', `not done after ${ms / 1_000} s`, { reason: 'timeout' })
+
+const timeoutOf = ({ timeout, use: { plugin } }: CompiledStep, params: unknown): number =>
+  timeout ?? (typeof plugin.timeout === 'function' ? plugin.timeout(params) : plugin.timeout) ?? DEFAULT_TIMEOUT
+
 const checked = (step: CompiledStep, params: unknown): unknown => {
-  const problems = checkSettings(step.use.plugin.config, params)
+  const problems = checkSettings(step.schema, params)
   if (problems[0]) throw new YarakError('failed', problems[0].message, { permanent: true, reason: 'bad-parameter' })
-  return step.use.plugin.config.parse(params)
+  return step.schema.parse(params)
 }
 
 const changeOf = ({ changes }: Action, params: unknown): Change =>
@@ -122,43 +145,61 @@ interface Try {
 
 const tryOnce = async (t: Try): Promise<Omit<Ended, 'attempts'>> => {
   const { step, run, host } = t
-  const free = await host.place(step.use.plugin.type, run.signal)
-  if (!free) throw interrupted(run.signal)
-  const deadline = deadlineAfter(step.timeout, run.signal)
+  const free = await host.place(step.use.plugin, run.signal)
+  if (!free) throw stopped(run.signal)
+  const timeout = timeoutOf(step, t.params)
+  const deadline = deadlineAfter(timeout, run.signal, late(timeout))
+  const work = resolveJudgeRun(t, deadline.signal)
   try {
-    return await orAborted(resolveJudgeRun(t, deadline.signal), deadline.signal)
+    return await orAborted(work, deadline.signal)
   } catch (error) {
-    throw deadline.signal.aborted ? deadline.signal.reason : error
+    if (run.signal.aborted) throw stopped(run.signal)
+    throw deadline.signal.aborted ? await lastWords(work, asYarakError(deadline.signal.reason)) : error
   } finally {
     deadline.clear()
     free()
   }
 }
 
+/** Milliseconds that an action has to say how far it came when its signal has fired. */
+const TO_SAY = 250
+
+/** Why it was cut short; in the words of the action, when it throws an error with that as its cause. */
+const lastWords = async (work: Promise<unknown>, reason: YarakError): Promise<YarakError> => {
+  const said = await Promise.race([work.catch((error: unknown) => error), pause(TO_SAY)])
+  if (!(said instanceof YarakError) || said.cause !== reason) return reason
+  return new YarakError(reason.code, messageOf(said), { reason: reason.reason })
+}
+
 const resolveJudgeRun = async (t: Try, signal: AbortSignal): Promise<Omit<Ended, 'attempts'>> => {
   const { step, params, change, run, host, span } = t
   const { plugin } = step.use
   const io = host.io(step.use.id, span)
-  const simulated = run.mode === 'observe' && change !== 'nothing'
+  const simulated = (run.mode === 'observe' || step.dryRun) && change !== 'nothing'
   const { subject, unverified } = await subjectOf(plugin, change, t, io)
   signal.throwIfAborted()
-  const { authenticated } = run.scope.event
-  const refusal = host.guard.judge({ change, subject, needsSubject: plugin.target !== undefined, authenticated })
-  if (refusal) {
-    span.event('guard', { 'yarak.verdict': 'refused', 'yarak.reason': refusal.reason })
-    throw new YarakError('refused', refusal.message, { permanent: true, reason: refusal.reason })
-  }
+  const judge = judgeOf(t)
+  await judge(subject, plugin.target !== undefined)
+  signal.throwIfAborted()
   if (simulated && (unverified || !plugin.dryRun)) return wouldDo(step, change, subject, unverified)
-  const context = stepContext(t, io, subject, simulated, signal)
+  const context = stepContext(t, { io, subject, dryRun: simulated, signal, judge })
   if (change !== 'nothing' && !simulated) {
     const known = t.doubt ? await whatHappened(t, context) : undefined
     if (known) return { outcome: 'succeeded', ...known }
     const { uid } = subject ?? {}
     await run.past.begin(step.id, { ...(uid && { uid }), ...(span.traceparent && { traceparent: span.traceparent }) })
   }
-  const result = await plugin.run(params, context)
-  return { outcome: 'succeeded', ...(simulated && { simulated }), ...result }
+  try {
+    return { outcome: 'succeeded', ...(simulated && { simulated }), ...(await plugin.run(params, context)) }
+  } catch (error) {
+    const { lacks } = asYarakError(error)
+    if (!simulated || lacks === undefined || isReading(lacks)) throw error
+    return wouldDo(step, change, subject, `no ${lacks}`)
+  }
 }
+
+/** Who only watches may change nothing, but has to see what the guard is to judge. */
+const isReading = (right: string): boolean => /^(get|list|watch) /.test(right)
 
 /**
  * Settles whether a change that was begun has happened. Undefined: it has not, or making it again does no harm.
@@ -176,18 +217,56 @@ const whatHappened = async ({ step, params, run, span }: Try, context: Step): Pr
   throw new YarakError('unknown', 'whether it happened cannot be told, so it is not done again', { permanent: true })
 }
 
-const stepContext = (t: Try, io: Io, subject: Subject | undefined, dryRun: boolean, signal: AbortSignal): Step => ({
-  ...io,
-  event: t.run.scope.event,
-  target: t.run.scope.target ?? { key: undefined },
-  subject,
-  mode: t.run.mode,
-  dryRun,
-  attempt: t.attempt,
-  signal,
-  previous: t.run.previous,
-  response: { id: t.run.responseId, rule: t.run.rule, traceparent: t.run.span.traceparent },
-})
+/** Asks the guard, and tells its verdict in the span. */
+const judgeOf =
+  ({ step, change, run, host, span }: Try) =>
+  async (subject: Subject | undefined, needsSubject: boolean): Promise<void> => {
+    const { event } = run.scope
+    const refusal = await host.guard.judge({
+      action: step.use.plugin.type,
+      rule: run.rule,
+      change,
+      mode: run.mode === 'observe' || step.dryRun ? 'observe' : 'enforce',
+      subject,
+      needsSubject,
+      authenticated: event.authenticated,
+      age: run.startedAt - Date.parse(event.time) - (run.resumed ? run.waited : 0),
+      id: `${run.responseId} ${step.id}`,
+      clusterUnknown: event.shared === true && run.scope.cluster === undefined,
+    })
+    if (!refusal) return
+    span.event('guard', { 'yarak.verdict': 'refused', 'yarak.reason': refusal.reason })
+    throw new YarakError('refused', refusal.message, { permanent: true, reason: refusal.reason })
+  }
+
+interface Setting {
+  readonly io: Io
+  readonly subject: Subject | undefined
+  readonly dryRun: boolean
+  readonly signal: AbortSignal
+  readonly judge: ReturnType<typeof judgeOf>
+}
+
+const stepContext = (t: Try, { io, subject, dryRun, signal, judge }: Setting): Step => {
+  const { run, step, attempt, span } = t
+  const target = run.scope.target ?? { key: undefined }
+  const response = { id: run.responseId, rule: run.rule, step: step.id, traceparent: run.span.traceparent }
+  const about = { response, subject, target, event: run.scope.event, dataDir: io.dataDir, signal, mode: run.mode }
+  return {
+    ...io,
+    event: run.scope.event,
+    target,
+    subject,
+    mode: run.mode,
+    dryRun,
+    attempt,
+    signal,
+    previous: run.previous,
+    response,
+    judge: (other) => judge(other, true),
+    save: createSave({ ...about, store: step.store, span, action: step.use.plugin.type }, t.host),
+  }
+}
 
 const wouldDo = (
   step: CompiledStep,
@@ -198,27 +277,6 @@ const wouldDo = (
   const on = subject ? ` on ${subject.key}` : ''
   const note = unverified ? `${change}; not verified: ${unverified}` : change
   return { outcome: 'succeeded', simulated: true, summary: `would run ${step.use.plugin.type}${on} (${note})` }
-}
-
-const interrupted = (signal: AbortSignal): YarakError =>
-  new YarakError('interrupted', 'the gateway stopped', { cause: signal.reason })
-
-/** A signal that fires at the limit, or when the gateway stops, with an error that says which. */
-const deadlineAfter = (ms: number, stop: AbortSignal) => {
-  const controller = new AbortController()
-  const onStop = (): void => controller.abort(interrupted(stop))
-  const timer = setTimeout(() => {
-    controller.abort(new YarakError('timed_out', `not done after ${ms / 1_000} s`, { reason: 'timeout' }))
-  }, ms)
-  if (stop.aborted) onStop()
-  stop.addEventListener('abort', onStop, { once: true })
-  return {
-    signal: controller.signal,
-    clear() {
-      clearTimeout(timer)
-      stop.removeEventListener('abort', onStop)
-    },
-  }
 }
 
 /** Milliseconds until the next try; undefined: there is none. What may have happened is never repeated blindly. */
@@ -254,9 +312,9 @@ interface Found {
  * The live target, looked up once per response. A step that changes nothing may do without it; in observe mode, where
  * there is nothing to ask, the target is taken from the event, so that the guard and the trace still tell.
  */
-const subjectOf = async ({ target }: Use<Action>['plugin'], change: Change, { run }: Try, io: Io): Promise<Found> => {
+const subjectOf = async ({ target }: Action, change: Change, { run }: Try, io: Io): Promise<Found> => {
   if (!target) return { subject: undefined }
-  const found = run.subjects.get(target) ?? target(run.scope.target ?? { key: undefined }, io)
+  const found = run.subjects.get(target) ?? target(run.scope.target ?? { key: undefined }, io, run.scope.event)
   run.subjects.set(target, found)
   try {
     return { subject: await found }

@@ -172,7 +172,10 @@ describe('retries', () => {
 })
 
 describe('guards and modes', () => {
-  const pod = (namespace: string): Subject => ({ kind: 'Pod', key: `pod/${namespace}/web-1`, namespace, name: 'web-1' })
+  const pod = (namespace: string): Subject => ({
+    ...{ kind: 'Pod', key: `pod/${namespace}/web-1`, namespace, name: 'web-1' },
+    ...{ labels: {}, owners: [] },
+  })
   const changing = (subject: () => Promise<Subject | undefined>, run: Run = () => 'changed', more: object = {}) =>
     probe(run, { type: 'test:change', changes: 'destructive', target: subject, ...more })({})
 

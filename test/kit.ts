@@ -11,11 +11,11 @@ import {
 } from '../src/index.ts'
 import { duration, z } from '../src/plugin.ts'
 
-/** An alert as a sender posts it. */
+/** An alert of now, as a sender posts it. */
 export const alert = (more: Record<string, unknown> = {}) => ({
   rule: 'Terminal shell in container',
   priority: 'Notice',
-  time: '2026-11-23T08:00:00.123456789Z',
+  time: new Date().toISOString().replace('Z', '456789Z'),
   output: 'a shell was spawned',
   output_fields: { 'k8s.ns.name': 'shop', 'k8s.pod.name': 'web-1', 'proc.name': 'bash' },
   ...more,

@@ -155,7 +155,10 @@ describe('an event that was accepted and not settled', () => {
 })
 
 describe('a change of which nobody knows whether it happened', () => {
-  const pod = (uid: string): Subject => ({ kind: 'Pod', key: 'pod/shop/web-1', namespace: 'shop', name: 'web-1', uid })
+  const pod = (uid: string): Subject => ({
+    ...{ kind: 'Pod', key: 'pod/shop/web-1', namespace: 'shop', name: 'web-1', uid },
+    ...{ labels: {}, owners: [] },
+  })
   const begun = (uid?: string) => ({ pending: [stored('1')], facts: { 1: { 'begun test-probe all': { uid } } } })
   const resume = async (more: Partial<Action>, left = begun()) => {
     let runs = 0

@@ -1,4 +1,5 @@
 /** What the engine gives to plugins, for tests: no network, nothing kept, everything recorded. */
+import { createHash } from 'node:crypto'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { z } from 'zod'
@@ -183,6 +184,24 @@ export const testStep = (options: TestIoOptions & Partial<Omit<Step, keyof Io>> 
     attempt: options.attempt ?? 1,
     signal: options.signal ?? new AbortController().signal,
     previous: options.previous ?? {},
-    response: options.response ?? { id: '7d0f4a2c9b1e', rule: 'Shell in a container', traceparent: undefined },
+    response: options.response ?? {
+      id: '7d0f4a2c9b1e',
+      rule: 'Shell in a container',
+      step: 'step',
+      traceparent: undefined,
+    },
+    judge: options.judge ?? (() => Promise.resolve()),
+    save: options.save ?? keep,
   })
+}
+
+/** Hashes a file, and keeps it nowhere. */
+const keep: Step['save'] = async (name, chunks) => {
+  const hash = createHash('sha256')
+  let size = 0
+  for await (const chunk of chunks) {
+    hash.update(chunk)
+    size += chunk.length
+  }
+  return { name, url: `memory:${name}`, size, sha256: hash.digest('hex') }
 }
