@@ -1,7 +1,7 @@
 /** Rules that stand in each other's way. */
 import type { RuleInput } from '../rules/rule.ts'
 import { boundRules, canHold } from './reach.ts'
-import { type Finding, type LintStep, stepsOf } from './steps.ts'
+import { type Finding, type LintStep, needsRemoved, stepsOf } from './steps.ts'
 
 /** Pairs that are looked at, at most. */
 const MOST = 10_000
@@ -35,7 +35,7 @@ export const lintConflicts = (rules: readonly RuleInput[]): Finding[] => {
 
 const tooLate = (first: Facts, second: Facts, name: string): Finding | undefined => {
   const remover = first.steps.find(({ removes }) => removes)
-  const step = second.steps.findIndex(({ target, removes }) => !removes && target && target === remover?.target)
+  const step = second.steps.findIndex((one) => !one.removes && needsRemoved(one, remover))
   const needs = second.steps[step]
   if (!remover || !needs || !canHold([first.rule, second.rule])) return undefined
   const place = first.rule.origin === undefined ? '' : ` at ${first.rule.origin}`

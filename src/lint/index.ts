@@ -1,5 +1,6 @@
 /** What is probably not meant, in rules that are not wrong. */
 import type { RuleInput } from '../rules/rule.ts'
+import { lintChain } from './chain.ts'
 import { lintConflicts } from './conflict.ts'
 import { lintOrder } from './order.ts'
 import { canHold } from './reach.ts'
@@ -9,7 +10,7 @@ export type { Finding } from './steps.ts'
 
 /** @example lintRules(rules).map(({ rule, message }) => `${rule.name}: ${message}`) */
 export const lintRules = (rules: readonly RuleInput[]): Finding[] => [
-  ...rules.flatMap((rule) => [...lintReach(rule), ...lintOrder(rule)]),
+  ...rules.flatMap((rule) => [...lintReach(rule), ...lintOrder(rule), ...lintChain(rule)]),
   ...lintConflicts(rules),
 ]
 

@@ -3,7 +3,10 @@
  * name. It answers, and never changes.
  */
 import { YarakError, z } from '../plugin.ts'
-import type { Cluster } from '../resources/kubernetes.ts'
+import type { Cluster, Clients } from '../resources/kubernetes.ts'
+import { locatedAt } from './cluster-path.ts'
+
+type RawRequest = Parameters<Clients['send']>[0]
 
 const labels = z.record(z.string(), z.coerce.string()).default({}).describe('Labels. Default none.')
 const name = z.string().min(1).describe('Its name.')
@@ -78,10 +81,15 @@ export const simulatedCluster = (settings: ClusterSettings): Cluster => {
     if (found) return found
     if (verb === 'create' || !SIMULATED.has(kind)) return asked.body ?? {}
     const place = asked.namespace === undefined ? '' : `${asked.namespace}/`
-    throw new YarakError('gone', `${kind} ${place}${asked.name ?? ''} is not in the simulated cluster`, {
-      permanent: true,
-      reason: 'not-found',
-    })
+    throw notThere(kind, `${place}${asked.name ?? ''}`)
+  }
+  const send = async ({ method, path, body }: RawRequest): Promise<unknown> => {
+    const { plural, ...asked } = locatedAt(path)
+    if (plural === undefined) return { resources: [...SIMULATED].map(resourceOf) }
+    const kind = [...SIMULATED].find((one) => pluralOf(one) === plural)
+    if (kind === undefined && method === 'GET') throw notThere(plural, asked.name ?? '')
+    const verb = method === 'POST' && asked.name === undefined ? 'create' : asked.name === undefined ? 'list' : 'read'
+    return answer(verb, kind ?? plural, { ...asked, body })
   }
   const api = new Proxy(
     {},
@@ -101,7 +109,9 @@ export const simulatedCluster = (settings: ClusterSettings): Cluster => {
   const clients = { core: api, apps: api, batch: api, networking: api, policy: api, objects: generic, config: {} }
   return {
     server: 'simulated',
-    as: () => ({ ...clients, patchAs: () => undefined }) as unknown as ReturnType<Cluster['as']>,
+    namespace: 'default',
+    nodeHelper: { enabled: false },
+    as: () => ({ ...clients, send, patchAs: () => undefined }) as unknown as ReturnType<Cluster['as']>,
     close: () => Promise.resolve(),
   }
 }
@@ -110,6 +120,17 @@ export const simulatedCluster = (settings: ClusterSettings): Cluster => {
 const SIMULATED: ReadonlySet<string> = new Set(
   'Pod Namespace Node ReplicaSet Deployment StatefulSet DaemonSet Job CronJob ReplicationController'.split(' '),
 )
+
+const pluralOf = (kind: string): string => `${kind.toLowerCase()}s`
+
+const resourceOf = (kind: string) => ({
+  kind,
+  name: pluralOf(kind),
+  namespaced: kind !== 'Namespace' && kind !== 'Node',
+})
+
+const notThere = (kind: string, name: string): YarakError =>
+  new YarakError('gone', `${kind} ${name} is not in the simulated cluster`, { permanent: true, reason: 'not-found' })
 
 const objectsOf = ({ pods, namespaces, nodes, workloads }: ClusterSettings): KubeObject[] => [
   ...pods.map(podObject),

@@ -2,8 +2,8 @@
 import { type FieldValue, textOf, toJson } from '../event.ts'
 import type { Target } from '../target.ts'
 import type { ExplainedEvent, ExplainedRule } from './explain.ts'
-import { permissionText } from './permissions.ts'
-import type { PlannedStep } from './plan.ts'
+import { permissionText } from '../permissions.ts'
+import type { PlannedEntry, PlannedIf, PlannedStep } from './plan.ts'
 
 /** Rules that match first. */
 export const explainText = ({ event, target, rules, permissions }: ExplainedEvent): string => {
@@ -30,8 +30,30 @@ const ruleLines = (rule: ExplainedRule): string[] => {
   const observed = rule.mode === 'observe' ? '  (observe: nothing is changed)' : ''
   const absent = rule.why.throughAbsent.map((name) => `    ! matches only because ${name} is absent`)
   const notify = rule.notify?.length ? [`    notify ${rule.notify.join(', ')}`] : []
-  return [`✔ ${rule.rule}${place}${observed}`, ...absent, ...(rule.steps ?? []).flatMap(stepLines), ...notify]
+  return [
+    `✔ ${rule.rule}${place}${observed}`,
+    ...absent,
+    ...entryLines(rule.steps),
+    ...headed('when a step fails that stops the others', rule.onFailure),
+    ...headed('at the end, whatever happened', rule.finally),
+    ...notify,
+  ]
 }
+
+const headed = (title: string, entries: readonly PlannedEntry[] = []): string[] =>
+  entries.length > 0 ? [`    ${title}:`, ...entryLines(entries)] : []
+
+const entryLines = (entries: readonly PlannedEntry[] = []): string[] =>
+  entries.flatMap((entry, i) => {
+    const number = `${i + 1}`
+    if ('wait' in entry) {
+      const id = entry.id === 'wait' ? '' : ` (${entry.id})`
+      return [`    ${number}. wait ${entry.wait / 1_000} s${id}`, ...ifLines(entry.if)]
+    }
+    if (!('parallel' in entry)) return stepLines(entry, number)
+    const members = entry.parallel.flatMap((step, j) => stepLines(step, `${number}.${j + 1}`))
+    return [`    ${number}. at the same time`, ...members.map((line) => `   ${line}`)]
+  })
 
 const falseLines = ({ why: { falsePart = '', actual = [] } }: ExplainedRule): string[] => [
   `    false: ${falsePart}`,
@@ -40,20 +62,29 @@ const falseLines = ({ why: { falsePart = '', actual = [] } }: ExplainedRule): st
 
 const valueText = (value: FieldValue): string => (typeof value === 'string' ? JSON.stringify(value) : textOf(value))
 
-const stepLines = (step: PlannedStep, i: number): string[] => {
+const ifLines = (condition: PlannedIf | undefined): string[] =>
+  condition ? [`       if ${condition.text}: ${IF[condition.verdict]}`] : []
+
+const contextLine = (name: string): string => `       context.${name}: not known before the run`
+
+const stepLines = (step: PlannedStep, number: string): string[] => {
   const id = step.id === step.action.replaceAll(':', '-') ? '' : ` (${step.id})`
   return [
-    `    ${i + 1}. ${step.action}${id}, changes ${step.changes}`,
-    ...(step.if ? [`       if ${step.if.text}: ${IF[step.if.verdict]}`] : []),
-    ...(isEmpty(step.with)
-      ? []
-      : [`       with ${toJson(step.with)}${step.open ? ', the rest when earlier steps end' : ''}`]),
+    `    ${number}. ${step.action}${id}, changes ${step.changes}`,
+    ...ifLines(step.if),
+    ...(step.contexts ?? []).map(contextLine),
+    ...(isEmpty(step.with) ? [] : [`       with ${toJson(step.with)}${step.open ? ', the rest in the run' : ''}`]),
+    ...(step.store === undefined ? [] : [`       files go to ${step.store}`]),
+    ...(step.onError === undefined ? [] : [`       when it fails: ${jumpText(step.onError)}`]),
+    ...(step.dryRun ? ['       dryRun: it is only shown'] : []),
     ...step.faults.map((fault) => `       would fail: ${fault}`),
     ...(step.guard.allowed ? [] : [`       refused: ${step.guard.message ?? ''} (${step.guard.reason ?? 'refused'})`]),
   ]
 }
 
-const IF = { holds: 'holds', 'does not hold': 'does not hold, so it is skipped', later: 'known when earlier steps end' }
+const IF = { holds: 'holds', 'does not hold': 'does not hold, so it is skipped', later: 'known in the run' }
+
+const jumpText = (onError: string): string => (onError === 'continue' ? 'continue' : `go on at ${onError}`)
 
 const isEmpty = (value: unknown): boolean =>
   typeof value !== 'object' || value === null || Object.keys(value).length === 0

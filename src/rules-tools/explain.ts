@@ -6,18 +6,19 @@ import type { Mode, PolicyRule } from '../plugin.ts'
 import { modeOf, type RuleInput } from '../rules/rule.ts'
 import { type Target, targetOf } from '../target.ts'
 import { createTemplates } from '../template.ts'
-import { mergePermissions } from './permissions.ts'
-import { type PlannedStep, type Planner, planOf } from './plan.ts'
+import { mergePermissions } from '../permissions.ts'
+import { type Plan, type Planner, planOf, stepsIn } from './plan.ts'
 import { type Why, whyOf } from './why.ts'
 
-export interface ExplainedRule {
+/** The lists of steps are there when it matches. */
+export interface ExplainedRule extends Partial<Plan> {
   readonly rule: string
   readonly origin?: string
   readonly matched: boolean
   readonly why: Omit<Why, 'matched'>
   readonly mode: Mode
-  /** Of a rule that matches. */
-  readonly steps?: readonly PlannedStep[]
+  /** Milliseconds for `steps`, where the rule says so. */
+  readonly deadline?: number
   readonly notify?: readonly string[]
 }
 
@@ -44,7 +45,9 @@ export const createExplainer = ({ rules, mode, guards, cluster }: ExplainOptions
     const scope: Scope = { event, target, ...(cluster !== undefined && { cluster }) }
     const explained = await Promise.all(rules.map((rule) => explainRule(rule, scope, modeOf(rule, mode), planner)))
     const { rule, priority, source, time, output } = event
-    const needed = explained.flatMap(({ steps = [] }) => steps.flatMap(({ permissions }) => permissions))
+    const needed = explained.flatMap(({ steps = [], ...rest }) =>
+      stepsIn({ ...rest, steps }).flatMap(({ permissions }) => permissions),
+    )
     return {
       event: { rule, priority, source, time, output },
       target,
@@ -63,7 +66,8 @@ const explainRule = async (rule: RuleInput, scope: Scope, mode: Mode, planner: P
     matched,
     why,
     mode,
-    ...(matched && { steps: await planOf(rule, { ...scope, response }, planner) }),
+    ...(matched && (await planOf(rule, { ...scope, response }, planner))),
+    ...(rule.deadline !== undefined && { deadline: rule.deadline }),
     ...(rule.notify && { notify: rule.notify }),
   }
 }

@@ -15,7 +15,7 @@ export interface Rendered {
 }
 
 /** What only a run knows. */
-const LATER = /(?<![\w."'-])(?:steps\.|response\.(?:id|trace)\b)/
+const LATER = /(?<![\w."'-])(?:steps\.|context[.[]|response\.(?:id|trace)\b)/
 
 /** Whether a text asks for something that only a run knows. */
 export const asksLater = (text: string): boolean => LATER.test(text)

@@ -56,10 +56,14 @@ export const believing =
     try {
       return await resolver(target, isolated(io, standIns))
     } catch (error) {
-      if (error instanceof OutOfReach) return claimedSubject(target)
+      if (error instanceof OutOfReach) return unmarked(claimedSubject(target))
       throw error
     }
   }
+
+/** What cannot be looked at is taken to have no labels and no owner, so that nothing protects it by them. */
+const unmarked = (subject: Subject | undefined): Subject | undefined =>
+  subject && { labels: {}, owners: [], ...subject }
 
 /** The subject of a target as far as the event alone tells. @throws YarakError as the resolver does */
 export const subjectOffline = (resolver: Resolver, target: Target): Promise<Subject | undefined> =>

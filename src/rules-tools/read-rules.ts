@@ -10,6 +10,8 @@ import type { RuleInput } from '../rules/rule.ts'
 /** What rules are read with. */
 export interface RuleSource {
   readonly actions: readonly Action[]
+  /** What steps may name as `context.<type>`. */
+  readonly contexts: readonly string[]
   readonly env: Readonly<Record<string, string | undefined>>
   readonly files: Files
   readonly problems: Problems
@@ -29,11 +31,12 @@ export const asDocument = (rules: readonly string[]): Document => ({
 
 /**
  * The rules that the `rules` list of a document names; what is wrong is told to `problems`.
- * @example readRules(asDocument(['rules.yaml']), { actions, env, files: systemFiles(), problems: createProblems() })
+ * @example readRules(asDocument(['rules.yaml']), { actions, contexts: ['pod'], env, files, problems })
  */
-export const readRules = (document: Document, { actions, env, files, problems }: RuleSource): RuleInput[] => {
+export const readRules = (document: Document, source: RuleSource): RuleInput[] => {
+  const { env, files } = source
   const references = { env, file: (path: string) => files.read(beside(document.file, path)) }
-  return openRules(document, { actions, outputs: undefined, checks: textChecks(), problems, files, references }).rules()
+  return openRules(document, { ...source, outputs: undefined, checks: textChecks(), references }).rules()
 }
 
 /** Whoever typed an option has no file to look into. */

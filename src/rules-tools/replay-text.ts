@@ -7,13 +7,14 @@ type Table = (rows: string[][]) => string
 /** Rules with the most events first. */
 export const replayTable = (rules: readonly ReplayedRule[], table: Table): string => {
   const sorted = [...rules].sort((a, b) => b.events - a.events)
-  const rows = sorted.map(({ rule, events, responses, joined, outcomes, refused }) => [
+  const rows = sorted.map(({ rule, events, responses, joined, outcomes, refused, failed }) => [
     rule,
     ...[events, responses, joined].map(String),
     countsText(outcomes),
     countsText(refused),
+    countsText(failed),
   ])
-  return table([['rule', 'events', 'responses', 'joined', 'outcomes', 'refused'], ...rows])
+  return table([['rule', 'events', 'responses', 'joined', 'outcomes', 'refused', 'failed'], ...rows])
 }
 
 const countsText = (counts: Readonly<Record<string, number>>): string =>

@@ -1,11 +1,12 @@
 /** What rules would have done about recorded events. Answered by a real gateway whose actions touch nothing. */
 import { type FalcoEvent, parseEvent } from '../event.ts'
 import { createGateway } from '../gateway.ts'
-import type { GuardSettings } from '../guard.ts'
+import { type GuardSettings, timeless } from '../guard.ts'
 import { createJoins, type Joins, type Leader } from '../join.ts'
-import type { Report } from '../plugin.ts'
+import type { Context, Report, Use } from '../plugin.ts'
 import type { RuleInput } from '../rules/rule.ts'
 import { targetOf } from '../target.ts'
+import { simulatedContexts } from './contexts.ts'
 import { simulated } from './simulate.ts'
 
 /** One rule over all events. */
@@ -21,6 +22,8 @@ export interface ReplayedRule {
   readonly outcomes: Readonly<Record<string, number>>
   /** Refused steps by reason. */
   readonly refused: Readonly<Record<string, number>>
+  /** Failed steps by reason, e.g. `no-context-k8snode`. */
+  readonly failed: Readonly<Record<string, number>>
 }
 
 /** What rules make of one event: how each that matches ends, by its name. */
@@ -37,6 +40,8 @@ export interface ReplayOptions {
   readonly rules: readonly RuleInput[]
   readonly guards: GuardSettings
   readonly cluster?: string | undefined
+  /** What steps may name; no cluster is asked for it, so a step that does fails. Default none. */
+  readonly contexts?: readonly Use<Context>[]
 }
 
 interface Tally {
@@ -46,21 +51,24 @@ interface Tally {
   responses: number
   readonly outcomes: Record<string, number>
   readonly refused: Record<string, number>
+  readonly failed: Record<string, number>
 }
 
-export const createReplay = ({ rules, guards, cluster }: ReplayOptions): Replay => {
+export const createReplay = ({ rules, guards, cluster, contexts = [] }: ReplayOptions): Replay => {
   const gateway = createGateway({
     // what joins is decided here, by the times of the events
     rules: simulated(rules).map((rule) => ({ ...rule, join: 0 })),
+    contexts: simulatedContexts(contexts),
     mode: 'observe',
-    guards,
+    // who replays alerts knows that they are old, and come faster than they did
+    guards: timeless(guards),
     limits: { perTarget: Number.MAX_SAFE_INTEGER },
     ...(cluster !== undefined && { cluster }),
   })
   const tallies = new Map(
     rules.map((rule): [string, Tally] => [
       rule.name,
-      { rule, events: 0, joined: 0, responses: 0, outcomes: {}, refused: {} },
+      { rule, events: 0, joined: 0, responses: 0, outcomes: {}, refused: {}, failed: {} },
     ]),
   )
   let clock = 0
@@ -98,13 +106,15 @@ const JOIN = 60_000
 const count = (report: Report, target: string | undefined, tally: Tally | undefined, joins: Joins): void => {
   if (!tally) return
   tally.events++
-  const { rule, outcomes, refused } = tally
+  const { rule, outcomes } = tally
   if (joins.find(rule.name, target)) return void tally.joined++
   const leader = { id: report.id, report: Promise.resolve(report) } as unknown as Leader
   joins.lead(rule.name, target, rule.join ?? (rule.parallel ? 0 : JOIN), leader)
   tally.responses++
   add(outcomes, report.outcome)
-  for (const { outcome, error } of report.steps) if (outcome === 'refused') add(refused, error?.reason ?? 'refused')
+  for (const { outcome, error } of report.steps) {
+    if (outcome === 'refused' || outcome === 'failed') add(tally[outcome], error?.reason ?? outcome)
+  }
 }
 
 const add = (counts: Record<string, number>, key: string): void => {

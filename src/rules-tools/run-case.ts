@@ -2,9 +2,9 @@
 import { compileChain } from '../chain.ts'
 import { type FalcoEvent, parseEvent } from '../event.ts'
 import { createGateway } from '../gateway.ts'
-import type { GuardSettings } from '../guard.ts'
+import { type GuardSettings, timeless } from '../guard.ts'
 import type { Scope } from '../names.ts'
-import type { Mode, Notice, Report, StepReport } from '../plugin.ts'
+import type { Context, Mode, Notice, Report, StepReport, Use } from '../plugin.ts'
 import { defineOutput, z } from '../plugin.ts'
 import type { Predicate } from '../rules/condition.ts'
 import { compileSelection } from '../rules/matcher.ts'
@@ -13,6 +13,7 @@ import { targetOf } from '../target.ts'
 import { createTemplates } from '../template.ts'
 import { simulatedCluster } from './cluster.ts'
 import type { ClusterSettings } from './cluster.ts'
+import { type GivenContexts, simulatedContexts } from './contexts.ts'
 import { simulated } from './simulate.ts'
 
 /** A rule with its selection made ready. */
@@ -37,6 +38,9 @@ export interface CaseRun {
   readonly authenticated: boolean
   /** Undefined: the events are believed. */
   readonly cluster: ClusterSettings | undefined
+  readonly contexts: readonly Use<Context>[]
+  /** What of them is not looked up. */
+  readonly given: GivenContexts
 }
 
 /** A step that ran, with its settings as they were rendered. */
@@ -56,24 +60,30 @@ export interface CaseResult {
 
 /** @throws YarakError `invalid` when an event is none */
 export const runCase = async (run: CaseRun): Promise<CaseResult> => {
-  const { mode, guards, cluster, authenticated: isKnown } = run
+  const { mode, guards, cluster, given, authenticated: isKnown } = run
   const authenticated = isKnown ? 'test' : undefined
   const scopes = run.events.map((raw) => scopeOf(parseEvent(raw, { id: 'test', input: 'test', authenticated })))
   // what no event can reach need not be made ready
   const rules = run.rules.filter(({ holds }) => scopes.some(holds)).map(({ rule }) => rule)
   const told: string[] = []
   const standIns = cluster && new Map([['kubernetes', simulatedCluster(cluster)]])
+  let context: Record<string, unknown> = {}
+  const found = (type: string, members: unknown): void => void (context[type] = members)
   const gateway = createGateway({
     rules: simulated(rules, standIns),
     outputs: outputsOf(rules, told),
+    contexts: simulatedContexts(run.contexts, { given, standIns, found }),
     mode,
-    guards,
+    // when and how often says nothing of a rule
+    guards: timeless(guards),
   })
   try {
     const answered: Answered[] = []
     for (const [i, raw] of run.events.entries()) {
       const receipt = await gateway.emit(raw, { authenticated })
-      answered.push({ scope: scopes[i] as Scope, reports: await receipt.done })
+      const reports = await receipt.done
+      answered.push({ scope: { ...(scopes[i] as Scope), context }, reports })
+      context = {}
     }
     await gateway.stop()
     return { ...resultOf(answered, rules), notices: [...new Set(told)], scopes }
@@ -127,7 +137,8 @@ const stepsOf = (report: Report, own: Scope, rules: readonly RuleInput[]): RanSt
     steps: Object.fromEntries(report.steps.map((step) => [step.id, step])),
     response: { id: report.id, trace: report.traceId, mode: report.mode },
   }
-  return report.steps.map((step, i) => ({ ...step, rule: report.rule, with: rendered(compiled[i]?.render, scope) }))
+  const renderOf = (id: string) => compiled.find((step) => step.id === id)?.render
+  return report.steps.map((step) => ({ ...step, rule: report.rule, with: rendered(renderOf(step.id), scope) }))
 }
 
 /** What cannot be rendered has failed the step, which tells. */

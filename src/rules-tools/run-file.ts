@@ -7,10 +7,11 @@ import { type ConfigProblem, createProblems, type Problems } from '../config/pro
 import { readDocument } from '../config/read.ts'
 import { messageOf } from '../errors.ts'
 import { type GuardSettings, guardSettings } from '../guard.ts'
-import type { Action } from '../plugin.ts'
+import type { Action, Context } from '../plugin.ts'
 import type { RuleInput } from '../rules/rule.ts'
 import { compareCase, type Difference } from './compare.ts'
 import type { Coverage } from './coverage.ts'
+import { type GivenContexts, unknownContext, usesOf } from './contexts.ts'
 import { hasErrors, readRules } from './read-rules.ts'
 import { type ReadyToMatch, readyToMatch, runCase } from './run-case.ts'
 import { type TestCase, type TestFile, testFileSettings } from './test-file.ts'
@@ -37,6 +38,7 @@ export interface RanFile {
 export interface TestHost {
   readonly files: Files
   readonly actions: readonly Action[]
+  readonly contexts: readonly Context[]
   readonly env: Readonly<Record<string, string | undefined>>
   /** Undefined: not asked for. */
   readonly coverage: Coverage | undefined
@@ -58,6 +60,7 @@ interface Opened {
   readonly rules: readonly RuleInput[]
   readonly ready: readonly ReadyToMatch[]
   readonly guards: GuardSettings
+  readonly contexts: readonly Context[]
 }
 
 const open = (file: string, host: TestHost, problems: Problems): Opened | undefined => {
@@ -77,17 +80,26 @@ const open = (file: string, host: TestHost, problems: Problems): Opened | undefi
   if (!checked) return undefined
   const tests = testFileSettings.parse(checked.value)
   const guards = checkValue({ document, path: ['guards'], schema: guardSettings, value: tests.guards ?? {}, problems })
-  const rules = rulesOf(withRules(document), host, problems)
+  const contexts = withGiven(host.contexts, tests)
+  const rules = rulesOf(withRules(document), { ...host, contexts }, problems)
   if (!guards || hasErrors(problems.list())) return undefined
-  return { tests, rules, ready: readyToMatch(rules), guards: guardSettings.parse(guards.value) }
+  return { tests, rules, ready: readyToMatch(rules), guards: guardSettings.parse(guards.value), contexts }
+}
+
+/** Those that are declared, and those that the file gives of a plugin that is not known here. */
+const withGiven = (contexts: readonly Context[], { contexts: given, cases }: TestFile): readonly Context[] => {
+  const names = new Set([given, ...cases.map((one) => one.contexts)].flatMap((one: GivenContexts) => Object.keys(one)))
+  for (const { type } of contexts) names.delete(type)
+  return [...contexts, ...[...names].map(unknownContext)]
 }
 
 /** Files of cases about the same rules share them, when nothing is wrong with them. */
 const rulesOf = (document: Document, { known, ...host }: TestHost, problems: Problems): readonly RuleInput[] => {
-  const key = JSON.stringify([dirname(document.file), (document.value as { rules: unknown }).rules])
+  const contexts = host.contexts.map(({ type }) => type)
+  const key = JSON.stringify([dirname(document.file), (document.value as { rules: unknown }).rules, contexts])
   const before = known.get(key)
   if (before) return before
-  const rules = readRules(document, { ...host, problems })
+  const rules = readRules(document, { ...host, contexts, problems })
   if (problems.list().length === 0) known.set(key, rules)
   return rules
 }
@@ -102,7 +114,7 @@ const withRules = (document: Document): Document => {
 
 const runOne = async (
   one: TestCase,
-  { tests, rules, ready, guards }: Opened,
+  { tests, rules, ready, guards, contexts }: Opened,
   file: string,
   host: TestHost,
 ): Promise<RanCase> => {
@@ -117,7 +129,9 @@ const runOne = async (
   try {
     const events = (one.events ?? [one.event]).map((event) => eventOf(event, file, host.files))
     const { authenticated, mode = tests.mode, cluster = tests.cluster } = one
-    const result = await runCase({ rules: ready, events, mode, guards, authenticated, cluster })
+    const given = { ...tests.contexts, ...one.contexts }
+    const setting = { mode, guards, authenticated, cluster, given, contexts: usesOf(contexts) }
+    const result = await runCase({ rules: ready, events, ...setting })
     host.coverage?.add(rules, result.scopes)
     const missing = (one.expect.rules ?? []).filter((name) => !result.rules.includes(name))
     const scope = result.scopes[0]

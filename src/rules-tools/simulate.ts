@@ -1,21 +1,21 @@
 /** Rules whose steps touch nothing: for tests of rules and for replays. */
 import type { Action, Use } from '../plugin.ts'
-import type { RuleInput, StepInput } from '../rules/rule.ts'
+import { mapActions, type RuleInput, type WaitInput } from '../rules/rule.ts'
 import { believing, isolated, type StandIns } from './offline.ts'
 
 /** Actions that touch nothing but the log. */
 const HARMLESS: ReadonlySet<string> = new Set(['log'])
 
 /**
- * The same rules; conditions, templates, settings, guards and the order of steps are as ever, the actions are not run.
+ * The same rules; conditions, templates, settings, guards and the order of steps are as ever, the actions are not run
+ * and no pause takes time.
  * @param standIns simulated resources: with them a target is looked up, and an action that can validate without
  * changing anything (`dryRun`) does so, in them; without, the event is believed and nothing but `log` runs
  */
 export const simulated = (rules: readonly RuleInput[], standIns?: StandIns): RuleInput[] =>
-  rules.map((rule) => ({ ...rule, steps: rule.steps.map((step) => simulatedStep(step, standIns)) }))
+  rules.map((rule) => mapActions(rule, (use) => stubbed(use, standIns), withoutDelay))
 
-const simulatedStep = (step: StepInput, standIns: StandIns | undefined): StepInput =>
-  'action' in step ? { ...step, action: stubbed(step.action, standIns) } : stubbed(step, standIns)
+const withoutDelay = (pause: WaitInput): WaitInput => ({ ...pause, wait: '0s' })
 
 const stubbed = (use: Use<Action>, standIns: StandIns | undefined): Use<Action> => ({
   ...use,

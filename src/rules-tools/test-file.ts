@@ -11,6 +11,8 @@ const event = z
     'An alert as Falco emits it, or the path of a file with one. `priority`, `time` and `output` may be left out.',
   )
 
+const contexts = z.record(z.string(), z.record(z.string(), z.unknown()))
+
 const outcome = z.enum(['succeeded', 'failed', 'timed_out', 'refused', 'skipped', 'gone'])
 const rule = z.string().optional().describe('The rule it is of. Default: any.')
 const mode = z.enum(['observe', 'enforce'])
@@ -50,6 +52,7 @@ export const caseSettings = z
     event: event.optional(),
     events: z.array(event).min(1).optional().describe('Several alerts, one after another.'),
     cluster: clusterSettings.optional().describe('Instead of the `cluster` of the file.'),
+    contexts: contexts.default({}).describe('Beside the `contexts` of the file; of one type, instead of it.'),
     mode: mode.optional().describe('Instead of the `mode` of the file.'),
     authenticated: z
       .boolean()
@@ -69,6 +72,9 @@ export const testFileSettings = z.strictObject({
   cluster: clusterSettings
     .optional()
     .describe('What there is in the simulated cluster. Default: what an event names is taken to be there.'),
+  contexts: contexts
+    .default({})
+    .describe('What steps see as `context.<type>`. Default: what there is of it in the simulated cluster.'),
   cases: z.array(caseSettings).min(1, 'must list at least one case').describe('The cases.'),
 })
 

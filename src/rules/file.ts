@@ -1,7 +1,7 @@
 /** What the items of a rules file may hold. */
 import { z } from 'zod'
 import { duration } from '../settings.ts'
-import { matchSettings, stepSettings } from './rule.ts'
+import { matchSettings, stepSettings, waitSettings } from './rule.ts'
 
 /** A step as written in a file. */
 export const stepFile = stepSettings.extend({
@@ -9,6 +9,27 @@ export const stepFile = stepSettings.extend({
   with: z.record(z.string(), z.unknown()).nullish().describe('Its settings; any leaf may be a Liquid template.'),
   if: z.string().optional().describe('A condition; the step is skipped when it does not hold.'),
 })
+
+/** A pause as written in a file. */
+export const waitFile = waitSettings.extend({
+  if: z.string().optional().describe('A condition; there is no pause when it does not hold.'),
+})
+
+/** Steps that run at the same time, as written in a file. */
+export const groupFile = z.strictObject({
+  parallel: z
+    .array(
+      stepFile.extend({
+        parallel: z.never('a group cannot stand in a group').optional(),
+        wait: z.never('a pause cannot stand in a group').optional(),
+      }),
+    )
+    .min(1, 'must list at least one step')
+    .describe('Steps that run at the same time; the chain goes on when all have ended.'),
+})
+
+/** An entry of a list of steps. */
+export const entryFile = z.union([stepFile, groupFile, waitFile])
 
 /** A rule as written in a file. */
 export const ruleFile = z.strictObject({
@@ -20,7 +41,12 @@ export const ruleFile = z.strictObject({
     .string()
     .optional()
     .describe("Which events, in Falco's condition language. With `match`, both must hold."),
-  steps: z.array(stepFile).min(1, 'must list at least one step').describe('What is done, in order.'),
+  steps: z.array(entryFile).min(1, 'must list at least one step').describe('What is done, in order.'),
+  onFailure: z.array(entryFile).optional().describe('What is done when a step failed that stopped the others.'),
+  finally: z.array(entryFile).optional().describe('What is done last, whatever happened.'),
+  deadline: duration()
+    .optional()
+    .describe('How long all of `steps` may take, pauses too. `onFailure` and `finally` still run. Default 10m.'),
   notify: z.array(z.string()).optional().describe('Ids of outputs that are told of the report.'),
   mode: z
     .string()
@@ -58,6 +84,8 @@ export const ruleChange = ruleFile
         desc: either(),
         description: either(),
         steps: either(),
+        onFailure: either(),
+        finally: either(),
         notify: either(),
         match: replaced(),
         priority: replaced(),
@@ -65,6 +93,7 @@ export const ruleChange = ruleFile
         mode: replaced(),
         parallel: replaced(),
         join: replaced(),
+        deadline: replaced(),
       })
       .optional()
       .describe('For each key of this item, whether it is to `append` or to `replace`.'),
@@ -95,6 +124,32 @@ export const macroFile = z.strictObject({
   condition: z.string().describe("A condition in Falco's language."),
   override: z.strictObject({ condition: either() }).optional().describe('How a macro that stands before is changed.'),
   append,
+})
+
+/** A parameter of an action that is composed of steps. */
+const parameterFile = z.strictObject({
+  default: z
+    .unknown()
+    .optional()
+    .describe('What it is when a step does not give it. Without a default it must be given.'),
+  description: z.string().optional().describe('What it is for.'),
+})
+
+/** An action that is composed of others: a step that names it becomes its steps. */
+export const actionFile = z.strictObject({
+  action: z
+    .string()
+    .regex(/^[a-z][a-z0-9-]*$/, 'must start with a letter and hold a-z, 0-9 and -')
+    .describe('The name, as `action` of a step.'),
+  description: z.string().optional().describe('What it is for.'),
+  params: z
+    .record(
+      z.string().regex(/^[A-Za-z][A-Za-z0-9_]*$/, 'must start with a letter and hold letters, digits and _'),
+      parameterFile.nullish(),
+    )
+    .nullish()
+    .describe('What a step may give in `with`; `{{ params.<name> }}` stands for it.'),
+  steps: z.array(entryFile).min(1, 'must list at least one step').describe('What it does, in order.'),
 })
 
 /** Items that only say which Falco they are for. */

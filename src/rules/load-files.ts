@@ -71,10 +71,11 @@ const readList = (document: Document, { problems }: RuleContext, schemaOf: Schem
   return { items: value.flatMap((item, i) => readItem(reader, [i], item)), talon: [] }
 }
 
-/** An item of a rules file of Falco Talon. */
+/** An item of a rules file of Falco Talon; an action of ours has steps. */
 const isTalon = (item: unknown): boolean => {
   const keys = keysOf(item)
-  return keys.has('action') || (keys.has('rule') && ['actions', 'notifiers', 'dry_run'].some((key) => keys.has(key)))
+  if (keys.has('action')) return !keys.has('steps') && !keys.has('params')
+  return keys.has('rule') && ['actions', 'notifiers', 'dry_run'].some((key) => keys.has(key))
 }
 
 /** A rule of Falco's own; `output` is what it raises. */

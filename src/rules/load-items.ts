@@ -3,9 +3,9 @@ import type { z } from 'zod'
 import { checkValue, type SchemaOf } from '../config/check.ts'
 import { type Document, lineFinder, type LineFinder, type Path, spanOf } from '../config/document.ts'
 import type { Problems, Severity, Where } from '../config/problems.ts'
-import { IGNORED, keysOf, listFile, macroFile, ruleChange, ruleFile } from './file.ts'
+import { actionFile, IGNORED, keysOf, listFile, macroFile, ruleChange, ruleFile } from './file.ts'
 
-export type Kind = 'rule' | 'list' | 'macro'
+export type Kind = 'rule' | 'list' | 'macro' | 'action'
 
 /** Where problems are told. */
 export type Tell = Pick<Problems, 'add'>
@@ -13,7 +13,7 @@ export type Tell = Pick<Problems, 'add'>
 /** How a key changes what stands before. */
 export type How = 'append' | 'replace'
 
-/** A `- rule:`, `- list:` or `- macro:`. */
+/** A `- rule:`, `- list:`, `- macro:` or `- action:`. */
 export interface Item {
   readonly kind: Kind
   readonly name: string
@@ -65,7 +65,7 @@ export const itemReader = (document: Document, problems: Tell, schemaOf: SchemaO
 
 type Raw = Record<string, unknown>
 
-const KINDS: readonly Kind[] = ['rule', 'list', 'macro']
+const KINDS: readonly Kind[] = ['rule', 'list', 'macro', 'action']
 
 /** The item at a path; none when it is to be ignored, or has no name. */
 export const readItem = (reader: ItemReader, path: Path, given: unknown): Item[] => {
@@ -76,7 +76,11 @@ export const readItem = (reader: ItemReader, path: Path, given: unknown): Item[]
   if (!kind) {
     const found = [...keys][0]
     const but = found === undefined ? '' : `; this has \`${found}\``
-    problems.add(document, { path }, `an item of a rules file is a map with \`rule\`, \`list\` or \`macro\`${but}`)
+    problems.add(
+      document,
+      { path },
+      `an item of a rules file is a map with \`rule\`, \`list\`, \`macro\` or \`action\`${but}`,
+    )
     return []
   }
   const raw = given as Raw
@@ -105,13 +109,16 @@ const checkForm = ({ schemaOf }: ItemReader, item: Start, raw: Raw): Raw => {
   }
   const schema = schemaFor(item.kind, raw)
   const name = titleOf(item).trimEnd()
-  const checked = checkValue({ document, path, schema, value, problems, name, schemaOf })
+  // the parameters of an action may stand anywhere in its steps
+  const templates = item.kind === 'action'
+  const checked = checkValue({ document, path, schema, value, problems, name, schemaOf, templates })
   return (checked?.value ?? value) as Raw
 }
 
 const schemaFor = (kind: Kind, raw: Raw): z.ZodType => {
   if (kind === 'list') return listFile
   if (kind === 'macro') return macroFile
+  if (kind === 'action') return actionFile
   return 'override' in raw || raw['append'] === true || isSwitch(raw) ? ruleChange : ruleFile
 }
 
@@ -119,6 +126,7 @@ const schemaFor = (kind: Kind, raw: Raw): z.ZodType => {
 const isSwitch = (raw: Raw): boolean => 'enabled' in raw && Object.keys(raw).length === 2
 
 const changesOf = (item: Start, value: Raw): Record<string, How> | undefined => {
+  if (item.kind === 'action') return undefined
   if ('override' in value) return overrides(item, value)
   if (value['append'] === true) return appends(item, value)
   if (item.kind !== 'rule' || !isSwitch(value)) return undefined
@@ -152,7 +160,7 @@ const overrides = (item: Start, value: Raw): Record<string, How> => {
 
 const isHow = (how: unknown): how is How => how === 'append' || how === 'replace'
 
-const APPENDABLE = ['condition', 'items', 'tags', 'desc', 'description', 'steps', 'notify']
+const APPENDABLE = ['condition', 'items', 'tags', 'desc', 'description', 'steps', 'onFailure', 'finally', 'notify']
 
 const appends = (item: Start, value: Raw): Record<string, How> => {
   const keys = Object.keys(value).filter((key) => isValue(item, key))

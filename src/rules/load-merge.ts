@@ -29,13 +29,14 @@ export interface Merged {
   readonly rule: Entries
   readonly list: Entries
   readonly macro: Entries
+  readonly action: Entries
   /** Rules that a later one replaces. */
   readonly replaced: Entry[]
 }
 
 /** @example mergeItems(files.flatMap(readItems), problems).rule.get('Shell') */
 export const mergeItems = (items: readonly Item[], problems: Tell): Merged => {
-  const merged: Merged = { rule: new Map(), list: new Map(), macro: new Map(), replaced: [] }
+  const merged: Merged = { rule: new Map(), list: new Map(), macro: new Map(), action: new Map(), replaced: [] }
   for (const item of items) {
     if (item.changes) change(merged, item, item.changes, problems)
     else define(merged, item, problems)

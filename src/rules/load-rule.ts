@@ -4,37 +4,34 @@ import { suggestion } from '../config/suggest.ts'
 import type { Change } from '../plugin.ts'
 import { type Condition, warningsOf } from './condition.ts'
 import { ruleFile } from './file.ts'
+import { readChain } from './load-chain.ts'
 import { type Tell, titleOf } from './load-items.ts'
 import { type Entry, listOf, type Piece, tellForm, valueOf } from './load-merge.ts'
-import { readSteps, type StepMaker } from './load-steps.ts'
+import type { StepMaker } from './load-step.ts'
 import { conditionText, type ConditionText, readText, tellInText } from './load-text.ts'
 import { type Match, matchSettings, type RuleInput } from './rule.ts'
 
-/** What rules are made with. */
-export interface RuleMaker extends StepMaker {
-  readonly outputs: ReadonlySet<string> | undefined
-}
-
 /** The rule; none when it is switched off, or something is wrong with it. */
-export const makeRule = (entry: Entry, maker: RuleMaker): RuleInput[] => {
+export const makeRule = (entry: Entry, maker: StepMaker): RuleInput[] => {
   const enabled = valueOf(entry, 'enabled') !== false
   const problems = enabled ? maker.problems : asWarnings(maker.problems)
   tellForm(entry, problems)
   const inner = { ...maker, problems }
-  const { steps, changes } = readSteps(listOf(entry, 'steps'), titleOf(entry.item), inner)
+  const { lists, changes } = readChain(entry, inner)
   const match = readMatch(entry, inner)
   const condition = readRuleCondition(entry, inner, changes)
   checkNotify(entry, inner)
   if (changes !== 'nothing' && !selects(match) && !entry.pieces.has('condition')) warnOfAll(entry, match, problems)
   const rule = ruleFile.safeParse(settingsOf(entry)).data
-  if (!enabled || !rule || !steps) return []
+  if (!enabled || !rule || !lists) return []
   return [
     {
       name: rule.rule,
-      steps,
+      ...lists,
       origin: entry.item.origin,
       parallel: rule.parallel,
       ...(rule.join !== undefined && { join: rule.join }),
+      ...(rule.deadline !== undefined && { deadline: rule.deadline }),
       ...(rule.description !== undefined && { description: rule.description }),
       ...(match && { match }),
       ...(condition !== undefined && { condition }),
@@ -49,7 +46,7 @@ export const asWarnings = (problems: Tell): Tell => ({
   add: (document, where, message) => problems.add(document, where, message, 'warning'),
 })
 
-const ONE_OF_MANY = ['steps', 'notify']
+const ONE_OF_MANY = ['steps', 'onFailure', 'finally', 'notify']
 
 /** The settings of a rule that stand for themselves, as one item would give them. */
 const settingsOf = (entry: Entry): Record<string, unknown> => {
@@ -64,7 +61,7 @@ const settingsOf = (entry: Entry): Record<string, unknown> => {
 }
 
 /** The criteria, each told of at its own place. */
-const readMatch = (entry: Entry, { checks, problems }: RuleMaker): Match | undefined => {
+const readMatch = (entry: Entry, { checks, problems }: StepMaker): Match | undefined => {
   const keys = [...entry.pieces.keys()].filter((key) => key.startsWith('match.'))
   if (keys.length === 0) return entry.pieces.has('match') ? {} : undefined
   const criteria = keys.flatMap((key) => {
@@ -84,7 +81,7 @@ const isEmpty = (value: unknown): boolean => Array.isArray(value) && value.lengt
 const tellPiece = (problems: Tell, { item, path }: Piece, message: string, severity?: Severity): void =>
   problems.add(item.document, { path }, `${titleOf(item)}${message}`, severity)
 
-const readRuleCondition = (entry: Entry, maker: RuleMaker, changes: Change): RuleInput['condition'] => {
+const readRuleCondition = (entry: Entry, maker: StepMaker, changes: Change): RuleInput['condition'] => {
   const whole = conditionText(entry.pieces.get('condition'))
   if (!whole) return undefined
   const { definitions, problems, checks } = maker
@@ -108,7 +105,7 @@ const warnOfAbsent = (whole: ConditionText, condition: Condition, problems: Tell
 
 const MAX_MESSAGE = 240
 
-const checkNotify = (entry: Entry, { outputs, problems }: RuleMaker): void => {
+const checkNotify = (entry: Entry, { outputs, problems }: StepMaker): void => {
   for (const piece of listOf(entry, 'notify')) {
     const { value: id } = piece
     if (typeof id !== 'string' || !outputs || outputs.has(id)) continue

@@ -9,6 +9,7 @@ import type { Files } from '../config/files.ts'
 import type { References } from '../config/interpolate.ts'
 import type { Problems } from '../config/problems.ts'
 import type { Action } from '../plugin.ts'
+import { readComposed, tellUnused } from './load-composed.ts'
 import { type FileDefinitions, readDefinitions } from './load-definitions.ts'
 import { gather } from './load-files.ts'
 import { type Merged, mergeItems, tellForm } from './load-merge.ts'
@@ -21,6 +22,10 @@ export interface RuleContext {
   readonly actions: readonly Action[]
   /** The ids that `notify` may name; undefined when they are not known. */
   readonly outputs?: ReadonlySet<string> | undefined
+  /** Those of them that keep files, with their settings as written. */
+  readonly stores?: ReadonlyMap<string, unknown> | undefined
+  /** What steps may name as `context.<type>`; undefined when it is not known. */
+  readonly contexts?: readonly string[] | undefined
   readonly checks: TextChecks
   readonly problems: Problems
   readonly files: Files
@@ -55,9 +60,13 @@ export const openRules = (config: Document, context: RuleContext): RuleFiles => 
 
 const makeRules = (merged: Merged, definitions: FileDefinitions, context: RuleContext): RuleInput[] => {
   const actions = new Map(context.actions.map((action) => [action.type, action]))
-  const maker = { ...context, outputs: context.outputs, actions, definitions, schemaOf: rememberSchemas() }
-  for (const entry of merged.replaced) tellForm(entry, asWarnings(context.problems))
-  return [...merged.rule.values()].flatMap((entry) => makeRule(entry, maker))
+  const { outputs, stores, contexts, problems } = context
+  const open = { ...context, outputs, stores, contexts, actions, definitions, schemaOf: rememberSchemas() }
+  const maker = { ...open, composed: readComposed(merged.action, open) }
+  for (const entry of merged.replaced) tellForm(entry, asWarnings(problems))
+  const rules = [...merged.rule.values()].flatMap((entry) => makeRule(entry, maker))
+  tellUnused(maker.composed, problems)
+  return rules
 }
 
 const tellTwice = ({ name, origin }: RuleInput, { rule }: Merged, { problems }: RuleContext): void => {

@@ -4,7 +4,7 @@ import { type Check, checksIn, type Condition, type Name } from './condition.ts'
 import { namesOf } from './ast.ts'
 import { answeredBy, fieldName } from './fields.ts'
 import { parsed } from './parsed.ts'
-import type { RuleInput } from './rule.ts'
+import { actionSteps, pausesOf, type RuleInput } from './rule.ts'
 import { isTemplate } from '../settings.ts'
 import { fieldReader } from './transform.ts'
 
@@ -21,9 +21,11 @@ export interface Need {
 export const needsOf = (rule: RuleInput): Need[] => [
   ...(rule.match?.output_fields ?? []).flatMap((entry) => entry.split(',').map(outputField)),
   ...(rule.condition === undefined ? [] : conditionNeeds(parsed(rule.condition), 'the condition')),
-  ...rule.steps.flatMap((step, i) => {
-    const { action, ...rest } = 'action' in step ? step : { action: step }
-    const own = 'if' in rest && rest.if !== undefined ? conditionNeeds(parsed(rest.if), 'an `if`', i) : []
+  ...pausesOf(rule).flatMap(({ if: holds }) =>
+    holds === undefined ? [] : conditionNeeds(parsed(holds), "a pause's `if`"),
+  ),
+  ...actionSteps(rule).flatMap(({ action, if: holds }, i) => {
+    const own = holds === undefined ? [] : conditionNeeds(parsed(holds), 'an `if`', i)
     const target = action.plugin.target ? [{ anyOf: TARGET, by: `the target of ${action.plugin.type}`, step: i }] : []
     return [...own, ...templateNames(action.config).map((name) => need(name, 'a template', i)), ...target]
   }),

@@ -60,10 +60,13 @@ const readField = (piece: string): FieldCriterion => {
   return { name, text: /^"(.*)"$/s.exec(quoted)?.[1] ?? quoted, differs: operator === '!=' }
 }
 
+/** Roots of names that have no value before a response runs. */
+const LATER: readonly string[] = ['steps', 'response', 'context']
+
 const readCondition = (given: string | Condition): Condition => {
   const condition = parsed(given)
-  const steps = [...namesIn(condition)].find(({ name }) => ['steps', 'response'].includes(String(parseName(name)[0])))
-  if (steps) throw new ConditionError(`${steps.name} is only known in a step's if, not in a condition`, steps.offset)
+  const later = [...namesIn(condition)].find(({ name }) => LATER.includes(String(parseName(name)[0])))
+  if (later) throw new ConditionError(`${later.name} is only known in a step's if, not in a condition`, later.offset)
   return condition
 }
 

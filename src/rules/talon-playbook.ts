@@ -13,7 +13,6 @@ import type { Problems } from '../config/problems.ts'
 import { suggestion } from '../config/suggest.ts'
 import { parseName, RESERVED } from '../names.ts'
 import { nameOf } from './talon-match.ts'
-import { Template } from './talon-steps.ts'
 import {
   below,
   originOf,
@@ -26,6 +25,7 @@ import {
   type Tell,
   tellOf,
 } from './talon-read.ts'
+import { Template } from './talon-template.ts'
 
 /** What the actions are called, and the actionners that do the same. */
 const ACTIONS: ReadonlyMap<string, string> = new Map([

@@ -3,9 +3,12 @@ import { knownKeys } from '../config/walk.ts'
 import { suggestion } from '../config/suggest.ts'
 import { settingsSchema } from '../describe.ts'
 import type { Action } from '../plugin.ts'
-import { checkSettings, isTemplate } from '../settings.ts'
+import { checkSettings } from '../settings.ts'
 import { completeAction } from './talon-merge.ts'
+import { type Kept, storeFor } from './talon-output.ts'
 import { below, type Placed, type TalonAction, type TalonRule, type Tell } from './talon-read.ts'
+import { literal } from './talon-template.ts'
+import { withVariables } from './talon-variables.ts'
 
 /** A step as a rules file writes it. */
 export interface NativeStep {
@@ -15,6 +18,7 @@ export interface NativeStep {
   readonly with?: Readonly<Record<string, unknown>>
   readonly timeout?: string
   readonly onError?: 'continue'
+  readonly store?: string
 }
 
 const named = (category: string, names: string): string[] => names.split(' ').map((name) => `${category}:${name}`)
@@ -31,11 +35,17 @@ const LAST: ReadonlySet<string> = new Set(named('kubernetes', 'terminate delete 
 
 const LEVELLED: ReadonlySet<string> = new Set(named('kubernetes', 'label annotation'))
 
+const CAPTURES: ReadonlySet<string> = new Set(named('kubernetes', 'tcpdump sysdig'))
+
 /** What an actionner does by itself that our action does only when told. */
 const DEFAULTS: Readonly<Record<string, Readonly<Record<string, unknown>>>> = {
   // The pod is not given the time to stop that it declares.
   'kubernetes:terminate': { grace_period_seconds: 0 },
   'kubernetes:log': { tail_lines: 20 },
+  // Variables such as $K8S_POD_NAME are put in.
+  'kubernetes:exec': { event_variables: true },
+  'kubernetes:script': { event_variables: true },
+  'kubernetes:download': { event_variables: true },
   // DaemonSets are not spared unless it is said, and nothing is waited for.
   'kubernetes:drain': { ignore_daemonsets: false, max_wait_period: 0 },
 }
@@ -54,6 +64,8 @@ interface Context {
   readonly shared: ReadonlyMap<string, TalonAction>
   readonly catalog: Catalog
   readonly tell: Tell
+  /** The outputs that keep files, with their settings; undefined: not known. */
+  readonly stores?: ReadonlyMap<string, unknown> | undefined
 }
 
 /** The steps; undefined when one cannot be made, which is told. */
@@ -69,19 +81,22 @@ export const stepsOf = (rule: TalonRule, context: Context): NativeStep[] | undef
   }
   const ids = new Set<string>()
   const gates: string[] = []
-  const steps = reached.map((action, i): NativeStep | undefined => {
+  const steps = reached.map((action, i): readonly NativeStep[] | undefined => {
     const id = idOf(action.name, ids)
-    const settings = settingsOf(action, rule.actions[i] ?? action, context)
-    if (!settings) return undefined
+    const found = settingsOf(action, rule.actions[i] ?? action, rule.name, context)
+    if (!found) return undefined
+    const { settings, leftOut, ...kept } = found
+    if (leftOut) return []
     const gate = gates.length > 0 && { if: gates.join(' and ') }
     const spares = i < reached.length - 1 && SPARING.some((name) => settings[name])
     if (spares && !action.ignoreErrors) gates.push(gateAfter(id))
     const goesOn = action.ignoreErrors || spares
     const filled = Object.keys(settings).length > 0 && { with: settings }
-    const more = { ...filled, ...timeoutFor(settings), ...(goesOn && { onError: 'continue' as const }) }
-    return { action: action.actionner?.value ?? '', id, ...gate, ...more }
+    const more = { ...filled, ...timeoutFor(settings), ...(goesOn && { onError: 'continue' as const }), ...kept }
+    return [{ action: action.actionner?.value ?? '', id, ...gate, ...more }]
   })
-  return rule.actions.length > 0 && steps.every((step) => step !== undefined) ? steps : undefined
+  const whole = steps.every((step) => step !== undefined) ? steps.flat() : []
+  return whole.length > 0 ? whole : undefined
 }
 
 /** A step has 30 s; one that is told to wait has them besides. Talon knows no deadline. */
@@ -110,16 +125,16 @@ const idOf = (name: string, taken: Set<string>): string => {
 }
 
 /** The `with` of an action, checked; undefined when it is not available or something is wrong. */
-const settingsOf = (action: TalonAction, own: TalonAction, context: Context): Record<string, unknown> | undefined => {
-  const { tell } = context
-  const found = entryOf(action, own, context)
-  const { target, parameters } = action.output
-  if (target && parameters.size === 0) tell(target.spot, `${title(action)}: output.parameters is required`)
-  if (!found || (target && parameters.size === 0)) return undefined
-  const unused = `means nothing to ${found.plugin.type} and is ignored`
-  if (target) tell(target.spot, `${title(action)}: output ${unused}`, 'warning')
-  if (action.contexts[0]) tell(action.contexts[0].spot, `${title(action)}: additional_contexts ${unused}`, 'warning')
-  return checkedSettings(action, found, tell)
+const settingsOf = (action: TalonAction, own: TalonAction, rule: string, context: Context): Found | undefined => {
+  const entry = entryOf(action, own, context)
+  if (!entry) return undefined
+  const kept = storeFor(action, entry.plugin, { ...context, title: title(action) })
+  const settings = checkedSettings(action, entry, rule, context.tell)
+  return kept && settings && { ...kept, settings }
+}
+
+interface Found extends Kept {
+  readonly settings: Record<string, unknown>
 }
 
 type Entry = NonNullable<ReturnType<Catalog['get']>>
@@ -152,9 +167,10 @@ const entryOf = (
 const checkedSettings = (
   action: TalonAction,
   { plugin, settings: known }: Entry,
+  rule: string,
   tell: Tell,
 ): Record<string, unknown> | undefined => {
-  const settings: Record<string, unknown> = { ...DEFAULTS[plugin.type] }
+  const given: Record<string, unknown> = { ...DEFAULTS[plugin.type] }
   const spots = new Map<string, Placed>()
   for (const [key, placed] of action.parameters) {
     if (placed.value === null) continue
@@ -164,9 +180,11 @@ const checkedSettings = (
       tell({ ...placed.spot, key: true }, `${message}${suggestion(key, known)}`, 'warning')
       continue
     }
-    settings[name] = adapted(plugin.type, name, placed, tell)
+    given[name] = adapted(plugin.type, name, placed, tell)
     spots.set(name, placed)
   }
+  const about = { type: plugin.type, rule, action, title: title(action), tell }
+  const settings = literal(withVariables(given, about)) as Record<string, unknown>
   const faults = checkSettings(plugin.config, settings, { templates: true })
   for (const { path, message } of faults) {
     const [first, ...inner] = path
@@ -188,22 +206,6 @@ const adapted = (type: string, name: string, { value, spot }: Placed, tell: Tell
   }
   // No lines at all stands for the default.
   if (type === 'kubernetes:log' && name === 'tail_lines' && value === 0) return DEFAULTS[type]?.[name]
-  return literal(value)
-}
-
-/** Talon has no templates: braces stand for themselves. */
-const literal = (value: unknown): unknown => {
-  if (value instanceof Template) return value.text
-  if (isTemplate(value)) return value.replaceAll(/\{[{%]/g, '{% raw %}$&{% endraw %}')
-  if (Array.isArray(value)) return value.map(literal)
-  if (typeof value !== 'object' || value === null) return value
-  return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, literal(inner)]))
-}
-
-/** A parameter of another dialect that is a template, in Liquid. */
-export class Template {
-  readonly text: string
-  constructor(text: string) {
-    this.text = text
-  }
+  if (CAPTURES.has(type) && name === 'duration' && value === 0) return 5
+  return value
 }

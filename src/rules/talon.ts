@@ -42,7 +42,7 @@ export interface Translated {
 }
 
 /** What of a {@link RuleContext} the translation needs. */
-export type TalonContext = Pick<RuleContext, 'actions' | 'outputs' | 'problems'>
+export type TalonContext = Pick<RuleContext, 'actions' | 'outputs' | 'stores' | 'problems'>
 
 /**
  * The rules of all Talon files of a configuration, in Talon's order.

@@ -76,6 +76,66 @@ describe('a step after the end of its target', () => {
   })
 })
 
+describe('a chain', () => {
+  const keep = '{ action: evidence:save }'
+  const lists = (steps: readonly string[], more: string) => `${rule('A', 'X', ...steps)}${more}`
+
+  it.each([
+    ['onFailure', '`onFailure` runs when a step has failed, whatever it was'],
+    ['finally', '`finally` runs whatever happened, also when every step was refused or skipped'],
+  ])('that destroys something in `%s` is told of, at its place', async (key, why) => {
+    expect(await check(lists([keep], `  ${key}:\n    - wait: 1s\n    - ${TERMINATE}\n`))).toEqual([
+      `7:7 rule "A": kubernetes:terminate destroys something here, and ${why}; ask by \`if\` how the steps ended`,
+    ])
+    const asking = '{ action: kubernetes:terminate, if: steps.save.outcome = succeeded }'
+    expect(await check(lists(['{ action: evidence:save, id: save }'], `  ${key}: [${asking}]\n`))).toEqual([])
+  })
+
+  it('that jumps over nothing', async () => {
+    const first = '{ action: evidence:save, onError: next }'
+    expect(await check(rule('A', 'X', first, '{ action: log, id: next }'))).toEqual([
+      '4:7 rule "A": onError: next comes next anyway, so it does what `continue` does',
+    ])
+    expect(await check(rule('A', 'X', first, '{ action: log }', '{ action: log, id: next }'))).toEqual([])
+  })
+
+  it('that waits before it destroys', async () => {
+    expect(await check(rule('A', 'X', keep, '{ wait: 30s }', TERMINATE))).toEqual([
+      '6:7 rule "A": kubernetes:terminate waits 30 s for the pauses before it, in which the attacker goes on; isolate the target first',
+    ])
+    expect(await check(rule('A', 'X', keep, TERMINATE, '{ wait: 30s }', '{ action: log }'))).toEqual([])
+  })
+
+  it('whose group destroys while it keeps the evidence', async () => {
+    expect(await check(rule('A', 'X', `{ parallel: [${keep}, ${TERMINATE}] }`))).toEqual([
+      expect.stringMatching(/^4:47 rule "A": kubernetes:terminate destroys evidence/),
+    ])
+  })
+
+  it.each([
+    '{ action: kubernetes:evict }',
+    '{ action: kubernetes:drain }',
+    '{ action: kubernetes:revoke-tokens, with: { scope: pod } }',
+  ])('has no pod any more after %s', async (remover) => {
+    expect(await check(rule('A', 'X', keep, remover, LABEL))).toEqual([
+      expect.stringMatching(/^6:7 rule "A": kubernetes:label needs what kubernetes:[a-z-]+ before it removes/),
+    ])
+  })
+
+  it('still has its node after a drain, and its pod after the tokens of the account', async () => {
+    const drained = rule('A', 'X', keep, '{ action: kubernetes:drain }', '{ action: kubernetes:uncordon }')
+    const revoked = rule('B', 'Y', keep, '{ action: kubernetes:revoke-tokens, with: { scope: serviceaccount } }', LABEL)
+    expect(await check(drained + revoked)).toEqual([])
+  })
+
+  it('with a composed action is told of where that is used', async () => {
+    const own = `- action: own\n  steps: [${LABEL}, ${TERMINATE}]\n`
+    expect(await check(own + rule('A', 'X', LABEL, '{ action: own }'))).toEqual([
+      expect.stringMatching(/^7:7 rule "A": kubernetes:terminate destroys evidence/),
+    ])
+  })
+})
+
 describe('a rule that can never match', () => {
   it('is told of', async () => {
     const text =

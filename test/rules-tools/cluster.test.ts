@@ -6,7 +6,7 @@ import { clusterSettings, simulatedCluster } from '../../src/rules-tools/cluster
 const clientsOf = (settings: object): Clients =>
   simulatedCluster(clusterSettings.parse(settings)).as(undefined as never)
 
-const { core, apps, networking, objects } = clientsOf({
+const { core, apps, networking, objects, send } = clientsOf({
   pods: [
     {
       name: 'web-1',
@@ -37,6 +37,23 @@ describe('a simulated cluster', () => {
       metadata: { uid: 'uid-shop-web-1', ownerReferences: [{ kind: 'ReplicaSet', name: 'web', controller: true }] },
       spec: { nodeName: 'n1' },
     })
+  })
+
+  it('answers raw requests in the same way', async () => {
+    const get = (path: string) => send({ method: 'GET', path })
+    expect(await get('/api/v1/namespaces/shop/pods/web-1')).toMatchObject({ metadata: { uid: 'uid-shop-web-1' } })
+    expect(await get('/apis/apps/v1/namespaces/shop/replicasets/web/scale')).toMatchObject({ spec: { replicas: 2 } })
+    expect(await get('/api/v1/nodes/n1')).toMatchObject({ metadata: { labels: { pool: 'a' } } })
+    expect(await get('/api/v1/namespaces/shop/pods')).toMatchObject({ items: [{}, {}] })
+    expect(await get('/apis/apps/v1')).toMatchObject({
+      resources: expect.arrayContaining([{ kind: 'ReplicaSet', name: 'replicasets', namespaced: true }]) as unknown,
+    })
+    const policies = '/apis/networking.k8s.io/v1/namespaces/shop/networkpolicies'
+    const body = { metadata: { name: 'p' } }
+    expect(await send({ method: 'POST', path: policies, body })).toEqual(body)
+    for (const path of [`${policies}/p`, '/api/v1/namespaces/shop/pods/none']) {
+      await expect(get(path)).rejects.toMatchObject({ code: 'gone' })
+    }
   })
 
   it('lists by namespace, node and label', async () => {

@@ -5,7 +5,7 @@ import { parseEvent } from '../../src/event.ts'
 import { actions } from '../../src/actions/index.ts'
 import { type Action, defineAction, z } from '../../src/plugin.ts'
 import { createMatcher } from '../../src/rules/matcher.ts'
-import type { RuleInput } from '../../src/rules/rule.ts'
+import { actionSteps, type RuleInput } from '../../src/rules/rule.ts'
 import { readTalonFiles } from '../../src/rules/talon.ts'
 
 /** An actionner that takes anything of every kind. */
@@ -28,14 +28,26 @@ const known: readonly Action[] = [...actions, anything]
 export interface TalonOptions {
   /** The outputs that are configured; default: nobody knows. */
   readonly outputs?: readonly string[]
+  /** Those that keep files, with their settings. */
+  readonly stores?: Readonly<Record<string, unknown>>
+  /** Default: all there are. */
+  readonly actions?: readonly Action[]
 }
 
 /** Reads files named a.yaml, b.yaml, ... */
-export const talon = (texts: string | readonly string[], { outputs }: TalonOptions = {}) => {
+export const talon = (
+  texts: string | readonly string[],
+  { outputs, stores, actions: only = known }: TalonOptions = {},
+) => {
   const problems = createProblems()
   const references = { env: {}, file: () => '' }
   const documents = [texts].flat().map((text, i) => readDocument(`${'abc'[i]}.yaml`, text, problems, { references }))
-  const context = { actions: known, outputs: outputs && new Set(outputs), problems }
+  const context = {
+    actions: only,
+    outputs: outputs && new Set(outputs),
+    stores: stores && new Map(Object.entries(stores)),
+    problems,
+  }
   const rules = readTalonFiles(documents, context)
   const told = problems
     .list()
@@ -77,7 +89,8 @@ export const holds = (match: string, alert: Alert): boolean => {
 
 /** What the actions of the first rule are given: `{ type: with }` of each. */
 export const given = (rules: readonly RuleInput[]): unknown[] =>
-  (rules[0]?.steps ?? []).map((step) => {
-    const { action, ...rest } = 'action' in step ? step : { action: step }
-    return { ...rest, action: action.id, with: action.config }
-  })
+  actionSteps(rules[0] ?? { steps: [] }).map(({ action, ...rest }) => ({
+    ...rest,
+    action: action.id,
+    with: action.config,
+  }))

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { compileSelection } from '../../src/rules/matcher.ts'
+import { actionSteps } from '../../src/rules/rule.ts'
 import { brief, load } from '../config/_kit.ts'
 import { anEvent } from '../../src/testing.ts'
 
@@ -61,7 +62,7 @@ describe('an override', () => {
 
   it('of steps appends or replaces them', () => {
     const messages = (text: string) =>
-      merged(RULE, text)[0]?.steps.map((step) => ('action' in step ? step.action : step).config)
+      actionSteps(merged(RULE, text)[0] ?? { steps: [] }).map(({ action }) => action.config)
     expect(messages(change(steps('two'), 'steps: append'))).toEqual([{ message: 'one' }, { message: 'two' }])
     expect(messages(change(steps('two'), 'steps: replace'))).toEqual([{ message: 'two' }])
   })

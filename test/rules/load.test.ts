@@ -95,9 +95,9 @@ describe('a rules file', () => {
 describe('problems of rules', () => {
   it.each([
     ['rules: []\n', '1:1 a rules file is a list of `- rule:` items'],
-    ['- lists: x\n', '1:3 an item of a rules file is a map with `rule`, `list` or `macro`; this has `lists`'],
-    ['- text\n', '1:3 an item of a rules file is a map with `rule`, `list` or `macro`'],
-    ['-\n', '1:2 an item of a rules file is a map with `rule`, `list` or `macro`'],
+    ['- lists: x\n', '1:3 an item of a rules file is a map with `rule`, `list`, `macro` or `action`; this has `lists`'],
+    ['- text\n', '1:3 an item of a rules file is a map with `rule`, `list`, `macro` or `action`'],
+    ['-\n', '1:2 an item of a rules file is a map with `rule`, `list`, `macro` or `action`'],
     [`- rule: 7\n${STEPS}`, '1:9 rule "7": rule must be a string, not a number'],
     [`- rule: A\n  desc: x\n  description: x\n${STEPS}`, '2:3 rule "A": desc is description by another name; keep one'],
     [

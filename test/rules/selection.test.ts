@@ -154,7 +154,8 @@ describe('a rule as it is written', () => {
     [{ id: 'mark-1', if: 'a = b', timeout: '5s', retries: 2, onError: 'continue' }, []],
     [{ id: '1st' }, ['id: must start with a letter and hold letters, digits, _ and -']],
     [{ retries: -1 }, ['retries: too small: expected number to be >=0']],
-    [{ onError: 'ignore' }, ['onError must be one of stop, continue']],
+    [{ onError: 'a-later-step', dryRun: true, store: 'file/evidence' }, []],
+    [{ onError: 'a b' }, ['onError: must start with a letter and hold letters, digits, _ and -']],
   ])('has steps: %j', (step, expected) => {
     expect(problems(stepSettings, step)).toEqual(expected)
   })

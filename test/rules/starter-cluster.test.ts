@@ -51,7 +51,7 @@ const respond = async (event: Case['event'], cluster: FakeCluster, mode: 'enforc
   const gateway = createGateway({ rules, mode, dataDir: dir, resources })
   await gateway.start()
   try {
-    const reports = await (await gateway.emit(anEvent(event).toJSON())).done
+    const reports = await (await gateway.emit(anEvent({ ...event, time: new Date().toISOString() }).toJSON())).done
     expect(reports).toHaveLength(1)
     return reports[0] as Report
   } finally {
@@ -167,10 +167,9 @@ describe('the evidence', () => {
     const { event, pod } = caseOf('netcat that runs a shell ends its pod')
     const cluster = await build({ pods: [pod] })
     const report = await respond(event, cluster)
-    const [file = '', ...more] = await readdir(join(dir, 'evidence'))
-    expect(more).toEqual([])
-    expect(report.steps[0]).toMatchObject({ id: 'evidence', objects: { file } })
-    const saved = JSON.parse(await readFile(join(dir, 'evidence', file), 'utf8')) as Record<string, unknown>
+    expect(report.steps[0]).toMatchObject({ id: 'evidence', artifacts: [{ url: expect.any(String) as string }] })
+    const { url = '' } = report.steps[0]?.artifacts?.[0] ?? {}
+    const saved = JSON.parse(await readFile(new URL(url), 'utf8')) as Record<string, unknown>
     expect(saved).toMatchObject({
       event: { rule: event.rule, output_fields: { 'k8s.pod.name': pod.name } },
       target: { namespace: pod.namespace, pod: pod.name },
@@ -184,6 +183,7 @@ describe('the evidence', () => {
     const { steps } = await respond(event, cluster)
     expect(steps[0]).toMatchObject({ id: 'evidence', outcome: 'succeeded' })
     expect(steps.at(-1)?.outcome).not.toBe('succeeded')
-    expect(await readdir(join(dir, 'evidence'))).toHaveLength(1)
+    const files = await readdir(join(dir, 'evidence'))
+    expect(files.filter((name) => !name.endsWith('.custody.json'))).toHaveLength(1)
   })
 })

@@ -5,14 +5,14 @@ import { describe, expect, it } from 'vitest'
 import type { RuleInput } from '../../src/index.ts'
 import type { Action, Use } from '../../src/plugin.ts'
 import { createMatcher } from '../../src/rules/matcher.ts'
+import { actionSteps } from '../../src/rules/rule.ts'
 import { targetOf } from '../../src/target.ts'
 import { anEvent } from '../../src/testing.ts'
 import { AUDIT, CASES, EXAMPLE, FILES, itemsOf, loadFiles, STABLE, suiteOf } from './_starter.ts'
 
 const { rules: SHIPPED } = loadFiles(FILES)
 
-const usesOf = ({ steps }: RuleInput): Use<Action>[] =>
-  steps.map((step) => ('plugin' in step ? step : step.action) as Use<Action>)
+const usesOf = (rule: RuleInput): Use<Action>[] => actionSteps(rule).map(({ action }) => action)
 const typesOf = (rule: RuleInput): string[] => usesOf(rule).map(({ plugin }) => plugin.type)
 const isDestructive = (rule: RuleInput): boolean => usesOf(rule).some(({ plugin }) => plugin.changes === 'destructive')
 const namesOf = (rules: readonly RuleInput[]): string[] => rules.map(({ name }) => name)

@@ -77,7 +77,7 @@ describe('actions of one name', () => {
     )
     expect(told).toEqual([
       'b:1:34 warning action "A": output.target: the first one, aws:s3, stays in force',
-      'a:1:60 warning rule "R": action "A": output means nothing to test:anything and is ignored',
+      'a:1:60 warning rule "R": action "A": output aws:s3: test:anything makes no files, so it is ignored',
     ])
   })
 

@@ -6,7 +6,7 @@ import { createTemplates } from '../../src/template.ts'
 import { kubernetes } from '../../src/resources/kubernetes.ts'
 import { aPod, POD_FIELDS, withCluster } from '../actions/kubernetes/world.ts'
 import { alert } from '../kit.ts'
-import { given, talon } from './_talon.ts'
+import { anything, given, talon } from './_talon.ts'
 
 const rule = (...actions: readonly string[]): string =>
   `- rule: R\n  match: { rules: [Terminal shell in container] }\n  actions:\n${actions.map((one) => `    - { ${one} }\n`).join('')}`
@@ -119,7 +119,7 @@ describe('what an action is given', () => {
       'kubernetes:networkpolicy',
       'allow: [10.0.0.0/8]',
       {},
-      'a:4:71 warning rule "R": action "A": parameter allow means nothing to kubernetes:networkpolicy and is ignored; known are allow_cidr, allow_namespaces',
+      'a:4:71 warning rule "R": action "A": parameter allow means nothing to kubernetes:networkpolicy and is ignored; known are allow_cidr, allow_namespaces, ttl',
     ],
   ])('%s: %s, with a warning', (actionner, parameters, expected, warning) => {
     const { steps, told } = stepsOf(`action: A, actionner: ${actionner}, parameters: { ${parameters} }`)
@@ -156,11 +156,18 @@ describe('what an action is given', () => {
 
   it.each([
     ...['exec', 'script', 'download', 'tcpdump', 'sysdig'].map((name) => `kubernetes:${name}`),
-    ...['aws:lambda', 'gcp:function', 'calico:networkpolicy', 'cilium:networkpolicy'],
-  ])('%s is told not to be available', (actionner) => {
-    expect(stepsOf(`action: A, actionner: ${actionner}`)).toEqual({
-      steps: [],
-      told: [`a:4:31 rule "R": action "A": ${actionner} is not available in this version`],
+    ...['aws:lambda', 'gcp:function'],
+  ])('%s is told when it is not available', (actionner) => {
+    const { rules, told } = talon(rule(`action: A, actionner: ${actionner}`), { actions: [anything] })
+    expect(rules).toEqual([])
+    expect(told).toEqual([`a:4:31 rule "R": action "A": ${actionner} is not available in this version`])
+  })
+
+  it.each(['calico:networkpolicy', 'cilium:networkpolicy'])('%s has its parameters', (actionner) => {
+    const parameters = 'parameters: { allow_cidr: [10.0.0.0/8], allow_namespaces: [kube-system] }'
+    expect(stepsOf(`action: A, actionner: ${actionner}, ${parameters}`)).toEqual({
+      steps: [{ action: actionner, id: 'a', with: { allow_cidr: ['10.0.0.0/8'], allow_namespaces: ['kube-system'] } }],
+      told: [],
     })
   })
 
