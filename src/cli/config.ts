@@ -17,8 +17,8 @@ Examples:
   yarak config print --config yarak.yaml
   yarak config print --effective --json`,
       )
-      .action((flags: LoadFlags & { effective?: boolean; json?: boolean }) => {
-        const loaded = load(flags, terminal)
+      .action(async (flags: LoadFlags & { effective?: boolean; json?: boolean }) => {
+        const loaded = await load(flags, terminal)
         if (!loaded.options) throw new Exit(1)
         terminal.out(printConfig(loaded, { effective: flags.effective === true, json: flags.json === true }))
       }),

@@ -15,8 +15,10 @@ Examples:
   yarak test config/rules                         run the cases that stand beside the rules
   yarak replay falco.jsonl.gz --rules my.yaml     what rules would have done; nothing is run
   yarak send                                      post a sample alert to a running gateway
+  yarak rbac --config yarak.yaml                  what it must be allowed in the cluster
   yarak list actions --json                       what a step can do
   yarak dlq ls                                    what could not be delivered, or was no event
+  yarak responses ls                              what rules have done; also show, undo
   yarak journal stats                             what is kept over a crash
   yarak import talon rules.yaml                   rules of Falco Talon as rules of Yarak
 
@@ -61,10 +63,12 @@ const COMMANDS: Readonly<Record<string, Load>> = {
   test: async () => (await import('./test.ts')).testCommand,
   replay: async () => (await import('./replay.ts')).replayCommand,
   config: async () => (await import('./config.ts')).configCommand,
+  rbac: async () => (await import('./rbac.ts')).rbacCommand,
   list: async () => (await import('./list.ts')).listCommand,
   schema: async () => (await import('./schema.ts')).schemaCommand,
   send: async () => (await import('./send.ts')).sendCommand,
   dlq: async () => (await import('./dlq.ts')).dlqCommand,
+  responses: async () => (await import('./responses.ts')).responsesCommand,
   journal: async () => (await import('./journal.ts')).journalCommand,
   import: async () => (await import('./import.ts')).importCommand,
 }

@@ -8,16 +8,18 @@ import {
   type ConfigProblem,
   type Files,
   type LoadedConfig,
-  loadConfig,
+  loadWithPlugins,
+  type Plugins,
   printProblems,
   systemFiles,
 } from '../config/index.ts'
 import { whyNot } from '../config/files.ts'
-import type { GatewayOptions } from '../options.ts'
+import { type GatewayOptions, withInput } from '../options.ts'
 import type { RuleInput } from '../rules/rule.ts'
+import { ownPlace } from './self.ts'
 import { Exit, type Terminal } from './terminal.ts'
 
-export { configOption, modeOption, repeatable } from './options.ts'
+export { configOption, modeOption, pluginsOption, repeatable } from './options.ts'
 
 export interface LoadFlags {
   readonly config?: string
@@ -41,42 +43,75 @@ export const shippedConfig = (): string => {
 const PLACES = ['yarak.yaml', '/etc/yarak/yarak.yaml']
 
 /** Loads; tells every problem on standard error. `options` is undefined when any is an error. */
-export const load = (flags: LoadFlags, terminal: Terminal, files?: Files): LoadedConfig => {
-  const loaded = loadQuietly(flags, terminal, files)
+export const load = async (flags: LoadFlags, terminal: Terminal, files?: Files): Promise<LoadedConfig> => {
+  const loaded = await loadQuietly(flags, terminal, files)
   if (loaded.problems.length > 0) terminal.err(printProblems(loaded.problems))
   return loaded
 }
 
 /** Loads, and leaves the problems to the caller. */
-export const loadQuietly = (flags: LoadFlags, terminal: Terminal, files = systemFiles()): LoadedConfig =>
+export const loadQuietly = async (
+  flags: LoadFlags,
+  terminal: Terminal,
+  files = systemFiles(),
+): Promise<LoadedConfig> =>
   flags.file || flags.rules ? loadFlags(flags, terminal, files) : loadFile(flags, terminal, files)
 
 /** Loads, or ends the command with exit code 1. */
-export const loadOrExit = (flags: LoadFlags, terminal: Terminal, files?: Files): ConfigOptions => {
-  const { options } = load(flags, terminal, files)
-  if (!options) throw new Exit(1)
+export const loadOrExit = async (flags: LoadFlags, terminal: Terminal, files?: Files): Promise<ConfigOptions> => {
+  const { options } = await loadedOrExit(flags, terminal, files)
   return options
+}
+
+/** The same, with the declarations that it was read with. */
+export const loadedOrExit = async (flags: LoadFlags, terminal: Terminal, files?: Files) => {
+  const { options, plugins } = await load(flags, terminal, files)
+  if (!options) throw new Exit(1)
+  return { options, plugins }
 }
 
 /** The part of a configuration that the gateway itself is made of. */
 export const gatewayOptions = (options: ConfigOptions): GatewayOptions => {
-  const { mode, cluster, dataDir, inputs, outputs, resources, rules, guards } = options
-  return { mode, dataDir, inputs, outputs, resources, rules, guards, ...(cluster !== undefined && { cluster }) }
+  const { mode, cluster, dataDir, inputs, outputs, resources, contexts, rules, guards } = options
+  return {
+    mode,
+    dataDir,
+    inputs,
+    outputs,
+    resources,
+    contexts,
+    rules,
+    guards,
+    ...(cluster !== undefined && { cluster }),
+  }
 }
 
-const loadFile = ({ config, mode, once }: LoadFlags, { env }: Terminal, files: Files): LoadedConfig => {
+/** All declarations that a configuration can name: the built-in ones, and of a file that is named those it imports. */
+export const pluginsOf = async ({ config }: LoadFlags, terminal: Terminal): Promise<Plugins> => {
+  if (config === undefined) return builtin
+  const { plugins, problems, document } = await loadQuietly({ config }, terminal)
+  const faults = problems.filter(({ message }) => !document.parsed || message.startsWith('plugins'))
+  if (faults.length === 0) return plugins
+  terminal.err(printProblems(faults))
+  throw new Exit(1)
+}
+
+const loadFile = async (flags: LoadFlags, { env }: Terminal, files: Files): Promise<LoadedConfig> => {
+  const { config, mode, once } = flags
   const file = config ?? PLACES.find((path) => existsSync(path)) ?? shippedConfig()
-  const loaded = loadConfig({ file, env, plugins: builtin, files })
+  const loaded = await loadWithPlugins({ file, env, plugins: builtin, files })
   const { options } = loaded
-  return options
-    ? { ...loaded, options: { ...options, ...(mode && { mode }), ...(once && readOnce(options)) } }
-    : loaded
+  if (!options) return loaded
+  const guards = { ...ownPlace(env), ...options.guards }
+  return { ...loaded, options: { ...options, guards, ...(mode && { mode }), ...(once && readOnce(options)) } }
 }
 
 /** The inputs, those that follow files ending at the end of them. */
 const readOnce = ({ inputs }: ConfigOptions): Pick<ConfigOptions, 'inputs'> => ({
-  inputs: inputs.map((use) =>
-    use.plugin.type === 'file' ? { ...use, config: { ...(use.config as object), once: true } } : use,
+  inputs: inputs.map((input) =>
+    withInput(input, (use) =>
+      use.plugin.type === 'file' ? { ...use, config: { ...(use.config as object), once: true } } : use,
+    ),
   ),
 })
 
@@ -84,7 +119,7 @@ const readOnce = ({ inputs }: ConfigOptions): Pick<ConfigOptions, 'inputs'> => (
 const COMMAND_LINE = 'command line'
 
 /** Files named on the command line, as the configuration they stand for. */
-const loadFlags = (flags: LoadFlags, terminal: Terminal, files: Files): LoadedConfig => {
+const loadFlags = async (flags: LoadFlags, terminal: Terminal, files: Files): Promise<LoadedConfig> => {
   const { file, rules = [], once = false, mode, config } = flags
   if (config) {
     terminal.err('yarak: --config names the inputs and rules itself; leave out --file and --rules\n')
@@ -97,7 +132,14 @@ const loadFlags = (flags: LoadFlags, terminal: Terminal, files: Files): LoadedCo
     ...(file && { inputs: { file: { path: file.map(literal), from: 'beginning', once } } }),
     telemetry: { console: true },
   })
-  const loaded = loadConfig({ file: COMMAND_LINE, text, env: terminal.env, plugins: builtin, files, anyNotify: true })
+  const loaded = await loadWithPlugins({
+    file: COMMAND_LINE,
+    text,
+    env: terminal.env,
+    plugins: builtin,
+    files,
+    anyNotify: true,
+  })
   const missing = once ? (file ?? []).flatMap(unreadable) : []
   const problems = [...loaded.problems.map(withoutPlace), ...missing]
   const options = missing.length > 0 ? undefined : loaded.options

@@ -4,6 +4,9 @@ import { type Command, Option } from 'commander'
 export const configOption = (): Option =>
   new Option('-c, --config <file>', 'configuration file (default: ./yarak.yaml, /etc/yarak/yarak.yaml, else the demo)')
 
+export const pluginsOption = (): Option =>
+  new Option('-c, --config <file>', 'with what the `plugins` of this configuration declare')
+
 export const modeOption = (): Option =>
   new Option('--mode <mode>', 'observe shows what would be done, enforce does it').choices(['observe', 'enforce'])
 

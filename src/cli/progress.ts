@@ -1,4 +1,5 @@
 /** What `run --once` tells of its files: a bar on a terminal while they are read, one line at the end. */
+import { type InputInput, withInput } from '../options.ts'
 import type { Input, InputIo, Use } from '../plugin.ts'
 import { plural, type Terminal } from './terminal.ts'
 
@@ -6,7 +7,7 @@ export interface Progress {
   /** The terminal, with the bar out of the way of whatever is written. */
   readonly terminal: Terminal
   /** The same inputs, watched. */
-  watch(inputs: readonly Use<Input>[]): readonly Use<Input>[]
+  watch(inputs: readonly InputInput[]): readonly InputInput[]
   /** Erases the bar; gives what was read, in one line. */
   end(): string
 }
@@ -60,7 +61,7 @@ export const createProgress = (terminal: Terminal, now = (): number => performan
         terminal.err(text)
       },
     },
-    watch: (inputs) => inputs.map((use) => watched(use, tally)),
+    watch: (inputs) => inputs.map((input) => withInput(input, (use) => watched(use, tally))),
     end() {
       clearInterval(timer)
       erase()

@@ -15,7 +15,7 @@ export interface Reloading {
   readonly options: ConfigOptions
   readonly files: WatchedFiles
   /** Reads everything anew. */
-  load(): { readonly loaded: LoadedConfig; readonly files: WatchedFiles }
+  load(): Promise<{ readonly loaded: LoadedConfig; readonly files: WatchedFiles }>
   /** Calls back when somebody asks for a reload. */
   onHangup(listener: () => void): void
   /** Ends the watching. */
@@ -26,7 +26,7 @@ export interface Reloading {
 const LOOK = 1_000
 
 /** What only the start can change. */
-const AT_START = ['listen', 'dataDir', 'journal', 'admin', 'telemetry', 'log'] as const
+const AT_START = ['plugins', 'listen', 'dataDir', 'journal', 'admin', 'telemetry', 'log'] as const
 
 /** Watches until the signal fires. A file that is being written is left until it has not changed for one look. */
 export const watchConfig = async (reloading: Reloading): Promise<void> => {
@@ -50,7 +50,7 @@ export const watchConfig = async (reloading: Reloading): Promise<void> => {
 
 /** Never rejects: a mistake in a file leaves the last good configuration in force. */
 const reloadOnce = async ({ gateway, log, load, options: before }: Reloading) => {
-  const { loaded, files } = load()
+  const { loaded, files } = await load()
   try {
     const changes = await gateway.reload(() => {
       if (!loaded.options) throw new YarakError('config', printProblems(loaded.problems))

@@ -27,7 +27,10 @@ export const replayCommand = (terminal: Terminal): Command => {
     .description('Tell what rules would have done about recorded alerts. Nothing is run or changed.')
     .argument('<file>', 'alerts, one a line, also gzip or wrapped by a log shipper; - is standard input')
     .addOption(configOption())
-    .option('--json', 'print {rules: [{rule, events, responses, joined, outcomes, refused}], against, difference}')
+    .option(
+      '--json',
+      'print {rules: [{rule, events, responses, joined, outcomes, refused, failed}], against, difference}',
+    )
     .addHelpText(
       'after',
       `
@@ -38,7 +41,7 @@ Examples:
   zcat old/*.gz | yarak replay - --rules rules.yaml
 
 What the alerts say of their targets is believed, no cluster is asked. An action does not run, and is counted as
-succeeded unless a guard or its settings refuse it. Alerts join a response by their own times.`,
+succeeded unless a guard or its settings refuse it, or it needs a context, which is looked up in a run only. Alerts join a response by their own times.`,
     )
     .action((name: string, flags: Flags) => replay(name, flags, terminal))
   repeatable(command, '-r, --rules <file>', 'rules file (repeatable)')
@@ -48,7 +51,8 @@ succeeded unless a guard or its settings refuse it. Alerts join a response by th
 const replay = async (name: string, flags: Flags, terminal: Terminal): Promise<void> => {
   const loaded = await loadRules(flags, terminal)
   const current = createReplay(loaded)
-  const candidate = flags.against && createReplay({ ...loaded, rules: await rulesIn(flags.against, terminal) })
+  const candidate =
+    flags.against && createReplay({ ...loaded, rules: await rulesIn(flags.against, loaded.contexts, terminal) })
   const difference = createDifference()
   const answer: Answer = async (raw, authenticated) => {
     const before = await current.answer(raw, authenticated)

@@ -9,6 +9,7 @@ import type { Journal } from '../journal/index.ts'
 import { memoryJournal } from '../journal/memory.ts'
 import { sqliteJournal } from '../journal/sqlite.ts'
 import { createLog } from '../log.ts'
+import { inputOf } from '../options.ts'
 import type { Log } from '../plugin.ts'
 import { listen, type Listeners } from '../serve.ts'
 import { fileState, memoryState } from '../state.ts'
@@ -19,11 +20,12 @@ import {
   configOption,
   gatewayOptions,
   type LoadFlags,
-  loadOrExit,
+  loadedOrExit,
   loadQuietly,
   modeOption,
   repeatable,
 } from './load.ts'
+import { warnOfMissing } from './permissions.ts'
 import { createProgress } from './progress.ts'
 import { watchConfig } from './reload.ts'
 import { Exit, type Terminal } from './terminal.ts'
@@ -67,10 +69,10 @@ const run = async (flags: LoadFlags, terminal: Terminal): Promise<void> => {
     throw new Exit(2)
   }
   const files = watchedFiles(systemFiles())
-  const options = loadOrExit(flags, terminal, files)
-  const again = () => {
+  const { options, plugins } = await loadedOrExit(flags, terminal, files)
+  const again = async () => {
     const fresh = watchedFiles(systemFiles())
-    return { loaded: loadQuietly(flags, terminal, fresh), files: fresh }
+    return { loaded: await loadQuietly(flags, terminal, fresh), files: fresh }
   }
   const { onHangup = () => {} } = terminal
   const progress = flags.once ? createProgress(terminal) : undefined
@@ -81,6 +83,7 @@ const run = async (flags: LoadFlags, terminal: Terminal): Promise<void> => {
   const journal = await openJournal(options, trial, log)
   const gateway = createGateway({
     ...gatewayOptions(options),
+    undoing: plugins.actions,
     ...(progress && { inputs: progress.watch(options.inputs) }),
     env: terminal.env,
     log,
@@ -94,9 +97,10 @@ const run = async (flags: LoadFlags, terminal: Terminal): Promise<void> => {
     log,
     onTrace: options.telemetry.console ? (spans) => out(`${drawTrace(spans, paint)}\n\n`) : undefined,
   })
-  const extra = mountAdmin({ journal, replay: gateway.replay, token: options.admin.token })
+  const extra = mountAdmin({ journal, gateway, replay: gateway.replay, token: options.admin.token })
   const listeners = listen(gateway, trial ? [] : options.listen, log, { extra })
   await gateway.start()
+  void warnOfMissing({ options, plugins, env: terminal.env }, log)
   if (!flags.once) void watchConfig({ gateway, log, options, files, load: again, onHangup, signal: terminal.signal })
   await untilDone(gateway, flags.once === true, terminal.signal)
   if (terminal.signal.aborted) log.info('stopping', { unsettled: gateway.health().unsettled, deadline_ms: DEADLINE })
@@ -144,7 +148,7 @@ const banner = (options: ConfigOptions, trial: boolean, { bold, dim }: Paint): s
   return [
     `${bold('Yarak')} ${VERSION}`,
     `  mode     ${explained}`,
-    `  inputs   ${names(inputs.map(({ id }) => id))}`,
+    `  inputs   ${names(inputs.map((input) => inputOf(input).id))}`,
     `  rules    ${rules.length}${observed > 0 && mode === 'enforce' ? `, of which ${observed} only observe` : ''}`,
     `  outputs  ${names(outputs.map(({ output }) => output.id))}`,
     ...(trial ? [] : [`  journal  ${journalText(options)}`]),

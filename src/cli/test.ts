@@ -2,6 +2,7 @@ import { writeFileSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Command } from 'commander'
 import { actions } from '../actions/index.ts'
+import { contexts } from '../contexts/index.ts'
 import { systemFiles, whyNot } from '../config/files.ts'
 import { watchedFiles } from '../config/watched.ts'
 import { YarakError } from '../errors.ts'
@@ -53,8 +54,9 @@ A file of cases, beside shell.yaml:
         notices: [slack/secops]
 
 The events are answered by a real gateway. Conditions, templates, guards and the order of steps are as ever. Targets
-are looked up in the simulated cluster; without one, events are believed. Actions do not run; those that can validate
-without changing anything do so in the simulated cluster. Exits with 1 when a case fails.`,
+are looked up in the simulated cluster; without one, events are believed. What steps see as context.<type> is what the
+case gives, as in contexts: { k8snode: { hostname: n1 } }, else what the simulated cluster has. Actions do not run; those
+that can validate without changing anything do so in the simulated cluster. Exits with 1 when a case fails.`,
     )
     .action(async (names: readonly string[], flags: Flags) => {
       const given = names.length > 0 ? names : ['.']
@@ -75,7 +77,8 @@ const runAll = async (names: readonly string[], flags: Flags, terminal: Terminal
   const known = new Map()
   const found = findTests(names)
   const ran: RanFile[] = []
-  for (const file of found) ran.push(await runFile(file, { files, actions, env: terminal.env, coverage, known }))
+  const host = { files, actions, contexts, env: terminal.env, coverage, known }
+  for (const file of found) ran.push(await runFile(file, host))
   const ok = found.length > 0 && ran.every(isGood)
   tell(ran, ok, coverage?.list(), flags, terminal)
   if (flags.junit !== undefined) write(flags.junit, junit(ran, failureText))

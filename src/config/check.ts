@@ -64,15 +64,24 @@ export const checkValue = (check: Check): { readonly value: unknown } | undefine
 }
 
 /** A mistyped setting may have been meant as a secret: then its value is not shown. */
-const unknownSetting = ({ document, path, alsoKnown = [] }: Check, schema: JsonSchema, inner: Path): string => {
+const unknownSetting = ({ document, path, value, alsoKnown = [] }: Check, schema: JsonSchema, inner: Path): string => {
   const parent = inner.slice(0, -1)
   const wrong = String(inner.at(-1))
   const known = [...knownKeys(schema, parent), ...(parent.length === 0 ? alsoKnown : [])]
+  if (known.includes(wrong)) return besideOthers(value, parent, wrong)
   const meant = nearest(wrong, known)
   const secret = (key: string): boolean => isSecret(schemasAt(schema, [...parent, key]))
   const place = placeOf(document, [...path, ...inner])
   if (place && (meant === undefined ? known.some(secret) : secret(meant))) document.secrets.add(place.value)
   return suggestion(wrong, known)
+}
+
+/** What is known by itself, but not of the kind of map that this is. */
+const besideOthers = (value: unknown, parent: Path, wrong: string): string => {
+  const map = parent.reduce<unknown>((inner, part) => (inner as Record<string | number, unknown>)[part], value)
+  return ` beside ${Object.keys(map as object)
+    .filter((key) => key !== wrong)
+    .join(', ')}`
 }
 
 /** The message with the whole path instead of the inner one. */

@@ -2,25 +2,38 @@
  * A configuration file and the rules it names -> the options of a gateway, with every problem of all files at once.
  * The engine knows nothing of this: files are only another way to write its options.
  */
+import type { ClusterInput } from '../cluster.ts'
 import { messageOf } from '../errors.ts'
 import type { GuardSettings } from '../guard.ts'
-import type { Input, Mode, Resource, Use } from '../plugin.ts'
+import { inputOf, type InputInput } from '../options.ts'
+import type { Context, Mode, Resource, Use } from '../plugin.ts'
 import { openRules } from '../rules/load.ts'
 import type { RuleInput } from '../rules/rule.ts'
 import { checkValue } from './check.ts'
 import type { Document } from './document.ts'
 import { textChecks, type TextChecks } from './expressions.ts'
 import { beside, type Files, systemFiles } from './files.ts'
+import { importPlugins, type PluginFault } from './imports.ts'
 import type { References } from './interpolate.ts'
 import type { Listener } from './listen.ts'
 import { checkListeners } from './listeners.ts'
-import { type OutputUse, type Plugins, readOutputs, readUses } from './plugins.ts'
+import {
+  contextNames,
+  type OutputUse,
+  type Plugins,
+  readContexts,
+  readInputs,
+  readOutputs,
+  readUses,
+  storesIn,
+} from './plugins.ts'
 import { type ConfigProblem, createProblems, type Problems } from './problems.ts'
 import { readDocument } from './read.ts'
 import { fileSettings } from './settings.ts'
 
 export { printConfig } from './print.ts'
 export { type ConfigProblem, createProblems, printProblems } from './problems.ts'
+export { importPlugins } from './imports.ts'
 export type { OutputUse, Plugins } from './plugins.ts'
 export { type Address, addressText, type Listener, listenerText, parseAddress } from './listen.ts'
 export { configSchema } from './schema.ts'
@@ -31,12 +44,15 @@ export { watchedFiles, type WatchedFiles } from './watched.ts'
 export interface ConfigOptions {
   readonly version: 1
   readonly mode: Mode
-  readonly cluster?: string | undefined
+  readonly cluster?: ClusterInput | undefined
   readonly listen: readonly Listener[]
   readonly dataDir: string
-  readonly inputs: readonly Use<Input>[]
+  readonly inputs: readonly InputInput[]
   readonly outputs: readonly OutputUse[]
   readonly resources: readonly Use<Resource>[]
+  readonly contexts: readonly Use<Context>[]
+  /** The files and packages that further declarations come from. */
+  readonly plugins: readonly string[]
   readonly rules: readonly RuleInput[]
   readonly guards: GuardSettings
   readonly journal: { readonly enabled: boolean; readonly maxSize: number }
@@ -68,6 +84,8 @@ export interface LoadOptions {
   /** For `${env:NAME}`. */
   readonly env: Readonly<Record<string, string | undefined>>
   readonly plugins: Plugins
+  /** What is wrong with the entries of `plugins:`, as `importPlugins` found. */
+  readonly faults?: readonly PluginFault[]
   /** Rules may name outputs that are not configured. Default false. */
   readonly anyNotify?: boolean
   /** Default: the files of this machine. */
@@ -87,25 +105,43 @@ export const loadConfig = (load: LoadOptions): LoadedConfig => {
   const problems = createProblems()
   const references = { env, file: (path: string) => files.read(beside(file, path)) }
   const document = open(load, files, problems, references)
+  for (const { index, message } of load.faults ?? []) problems.add(document, { path: ['plugins', index] }, message)
   const value = document.parsed ? rootOf(document, problems) : undefined
   if (!value) return { options: undefined, problems: problems.list(), document, plugins }
 
   const known = new Set(Object.keys((value['outputs'] as object | null | undefined) ?? {}))
   const outputIds = load.anyNotify ? undefined : known
-  const shared = { problems, checks, files, references, actions: plugins.actions, outputs: outputIds }
+  const stores = load.anyNotify ? undefined : storesIn(value, plugins.outputs)
+  const names = { outputs: outputIds, stores, contexts: contextNames(value, plugins.contexts) }
+  const shared = { problems, checks, files, references, actions: plugins.actions, ...names }
   const ruleFiles = Array.isArray(value['rules']) ? openRules(document, shared) : undefined
   const context = { document, problems, checks, definitions: ruleFiles?.definitions }
   const top = checkValue({ document, problems, path: [], schema: fileSettings, value })
-  const inputs = readUses(context, 'inputs', plugins.inputs)
+  const inputs = readInputs(context, plugins.inputs)
   const outputs = readOutputs(context, plugins.outputs)
   const resources = readUses(context, 'resources', plugins.resources)
+  const contexts = readContexts(context, plugins.contexts)
   const rules = ruleFiles?.rules() ?? []
   const settings = top && fileSettings.parse(top.value)
-  const listen = settings && checkListeners({ ...context, files, inputs }, settings.listen)
+  const listen = settings && checkListeners({ ...context, files, inputs: inputs.map(inputOf) }, settings.listen)
   const found = problems.list()
   const failed = !settings || found.some(({ severity }) => severity === 'error')
-  const options = failed ? undefined : { ...settings, listen: listen ?? [], inputs, outputs, resources, rules }
+  const uses = { inputs, outputs, resources, contexts, rules, plugins: settings?.plugins ?? [] }
+  const options = failed ? undefined : { ...settings, ...uses, listen: listen ?? [] }
   return { options, problems: found, document, plugins }
+}
+
+/**
+ * {@link loadConfig} with what the file names under `plugins:`. That code is imported, and so runs.
+ * @example const { options, problems, plugins } = await loadWithPlugins({ file: 'yarak.yaml', env, plugins: builtin })
+ */
+export const loadWithPlugins = async (load: LoadOptions): Promise<LoadedConfig> =>
+  loadConfig({ ...load, ...(await importPlugins(readAlone(load), load.plugins)) })
+
+/** The file alone; what is wrong with it is told by who loads it. */
+const readAlone = (load: LoadOptions): Document => {
+  const { file, env, files = systemFiles() } = load
+  return open(load, files, createProblems(), { env, file: (path) => files.read(beside(file, path)) })
 }
 
 const open = ({ file, text }: LoadOptions, files: Files, problems: Problems, references: References): Document => {

@@ -1,8 +1,10 @@
-/** The sections `inputs`, `outputs` and `resources`: an id and its settings -> a plugin with its checked settings. */
+/** The sections `inputs`, `outputs`, `resources` and `contexts`: an id and its settings -> a plugin with its checked settings. */
 import { z } from 'zod'
+import { originSettings } from '../cluster.ts'
 import { deliverySettings } from '../deliver.ts'
 import { type JsonSchema, settingsSchema } from '../describe.ts'
-import type { Action, Input, Output, Resource, Spec, Use } from '../plugin.ts'
+import type { Action, Context, Input, Output, Resource, Spec, Use } from '../plugin.ts'
+import type { InputInput } from '../options.ts'
 import { checkValue } from './check.ts'
 import type { Document } from './document.ts'
 import { type NotedDefinitions, readSelection, type TextChecks } from './expressions.ts'
@@ -15,6 +17,7 @@ export interface Plugins {
   readonly outputs: readonly Output[]
   readonly actions: readonly Action[]
   readonly resources: readonly Resource[]
+  readonly contexts: readonly Context[]
 }
 
 /** An output with its own settings and those of its delivery, as `createGateway` takes it. */
@@ -29,7 +32,7 @@ export interface SectionContext {
   readonly definitions: NotedDefinitions | undefined
 }
 
-type Section = 'inputs' | 'outputs' | 'resources'
+type Section = 'inputs' | 'outputs' | 'resources' | 'contexts'
 type Settings = Record<string, unknown>
 
 interface Entry<P extends Spec> {
@@ -69,15 +72,44 @@ const settingsOf = (value: unknown, section: Section): Settings => {
   return typeof found === 'object' && found !== null && !Array.isArray(found) ? (found as Settings) : {}
 }
 
-/** The inputs or resources of a file. */
+/** The inputs, resources or contexts of a file. */
 export const readUses = <P extends Spec>(
   context: SectionContext,
-  section: 'inputs' | 'resources',
+  section: Exclude<Section, 'outputs'>,
   known: readonly P[],
 ): Use<P>[] =>
   entriesOf(context, section, known).flatMap(({ id, plugin, path, settings }) => {
     const checked = checkValue({ ...context, path, schema: plugin.config, value: settings })
     return checked ? [{ id, plugin, config: plugin.config.parse(checked.value) }] : []
+  })
+
+/** The contexts of a file, and with their defaults those that it does not name. */
+export const readContexts = (context: SectionContext, known: readonly Context[]): Use<Context>[] => {
+  const named = readUses(context, 'contexts', known)
+  const others = known.filter(({ type }) => !named.some(({ plugin }) => plugin.type === type))
+  const defaults = others.flatMap((plugin) => {
+    const { success, data } = plugin.config.safeParse({})
+    return success ? [{ id: plugin.type, plugin, config: data }] : []
+  })
+  return [...named, ...defaults]
+}
+
+/** What steps may name as `context.<type>`; also those whose settings are wrong, which is told there. */
+export const contextNames = (value: unknown, known: readonly Context[]): string[] => {
+  const named = new Set(Object.keys(settingsOf(value, 'contexts')).map((id) => id.split('/')[0]))
+  return known.flatMap(({ type, config }) => (named.has(type) || config.safeParse({}).success ? [type] : []))
+}
+
+/** The inputs of a file: the settings that every input has are taken out, the rest is the input's own. */
+export const readInputs = (context: SectionContext, known: readonly Input[]): InputInput[] =>
+  entriesOf(context, 'inputs', known).flatMap(({ id, plugin, path, settings: all }) => {
+    const [common, own] = isMap(all) ? split(all, originSettings) : [{}, all]
+    const alsoKnown = Object.keys(originSettings.shape)
+    const settings = checkValue({ ...context, path, schema: plugin.config, value: own, alsoKnown })
+    const origin = checkValue({ ...context, path, schema: originSettings, value: common })
+    if (!settings || !origin) return []
+    const input = { id, plugin, config: plugin.config.parse(settings.value) }
+    return [Object.keys(common).length === 0 ? input : { ...originSettings.parse(origin.value), input }]
   })
 
 /** The settings of the delivery as written in a file: a condition is text. */
@@ -91,7 +123,7 @@ const deliveryFile = deliverySettings.extend({
 /** The outputs of a file: the settings of the delivery are taken out, the rest is the output's own. */
 export const readOutputs = (context: SectionContext, known: readonly Output[]): OutputUse[] =>
   entriesOf(context, 'outputs', known).flatMap((entry) => {
-    const [mine, own] = isMap(entry.settings) ? splitDelivery(entry.settings) : [{}, entry.settings]
+    const [mine, own] = isMap(entry.settings) ? split(entry.settings, deliverySettings) : [{}, entry.settings]
     const { plugin, path, id } = entry
     const alsoKnown = Object.keys(deliverySettings.shape)
     const settings = checkValue({ ...context, path, schema: plugin.config, value: own, alsoKnown })
@@ -104,16 +136,26 @@ export const readOutputs = (context: SectionContext, known: readonly Output[]): 
     return [{ ...given, ...(condition !== undefined && { condition }), output }]
   })
 
+/** The outputs of a file that keep files, by id, with their settings as written. */
+export const storesIn = (value: unknown, known: readonly Output[]): ReadonlyMap<string, unknown> => {
+  const types = new Set(known.filter(({ stores }) => stores).map(({ type }) => type))
+  return new Map(Object.entries(settingsOf(value, 'outputs')).filter(([id]) => types.has(id.split('/')[0] ?? '')))
+}
+
 const isMap = (value: unknown): value is Settings =>
   typeof value === 'object' && value !== null && !Array.isArray(value)
 
-const splitDelivery = (settings: Settings): [delivery: Settings, own: Settings] => {
+/** Those that every plugin of the kind has, and the plugin's own. */
+const split = (settings: Settings, { shape }: { readonly shape: object }): [common: Settings, own: Settings] => {
   const entries = Object.entries(settings)
-  const isDelivery = ([key]: [string, unknown]): boolean => Object.hasOwn(deliverySettings.shape, key)
-  return [
-    Object.fromEntries(entries.filter(isDelivery)),
-    Object.fromEntries(entries.filter((entry) => !isDelivery(entry))),
-  ]
+  const isCommon = ([key]: [string, unknown]): boolean => Object.hasOwn(shape, key)
+  return [Object.fromEntries(entries.filter(isCommon)), Object.fromEntries(entries.filter((one) => !isCommon(one)))]
+}
+
+/** The JSON Schema of an input as written in a file: its own settings and those that every input has. */
+export const inputSchema = (input: Spec): JsonSchema => {
+  const own = settingsSchema(input.config)
+  return { ...own, properties: { ...own.properties, ...settingsSchema(originSettings).properties } }
 }
 
 /** The JSON Schema of an output as written in a file: its own settings and those of the delivery. */

@@ -5,7 +5,7 @@ import type { Spec } from '../plugin.ts'
 import { keysOf, ruleFile } from '../rules/file.ts'
 import { type Document, lineOf, type Path, pathText, placeOf } from './document.ts'
 import type { LoadedConfig } from './index.ts'
-import { outputSchema, type Plugins } from './plugins.ts'
+import { inputSchema, outputSchema, type Plugins } from './plugins.ts'
 import { fileSettings } from './settings.ts'
 import { convertReferences, withDefaults } from './walk.ts'
 
@@ -51,15 +51,16 @@ const schemaOf = ({ value }: Document, plugins: Plugins): JsonSchema => {
   })
   const own = (spec: Spec): JsonSchema => settingsSchema(spec.config)
   const sections = {
-    inputs: named('inputs', plugins.inputs, own),
+    inputs: named('inputs', plugins.inputs, inputSchema),
     outputs: named('outputs', plugins.outputs, outputSchema),
     resources: named('resources', plugins.resources, own),
+    contexts: named('contexts', plugins.contexts, own),
     rules: { type: 'array', items: settingsSchema(ruleFile) },
   }
   return { ...top, properties: { ...top.properties, ...sections } }
 }
 
-const SECTIONS = ['inputs', 'outputs', 'resources']
+const SECTIONS = ['inputs', 'outputs', 'resources', 'contexts']
 
 /** An id without settings has all its defaults. */
 const complete = (document: Document, schema: JsonSchema): unknown => {
@@ -103,15 +104,22 @@ const redactRules = (config: unknown, { actions }: Plugins): unknown => {
 }
 
 const redactRule = (rule: unknown, actions: readonly Spec[]): unknown => {
-  const steps = (rule as { steps?: unknown } | null)?.steps
-  if (typeof rule !== 'object' || !Array.isArray(steps)) return rule
-  const shown = steps.map((step: { action?: string; with?: unknown }) => {
-    const action = actions.find(({ type }) => type === step.action)
-    return step.with === undefined || !action
-      ? step
-      : { ...step, with: redactBy([settingsSchema(action.config)], step.with) }
-  })
-  return { ...rule, steps: shown }
+  if (typeof rule !== 'object' || rule === null) return rule
+  const lists = Object.entries(rule).filter(([key, value]) => LISTS.includes(key) && Array.isArray(value))
+  const shown = lists.map(([key, steps]) => [key, (steps as unknown[]).map((step) => redactStep(step, actions))])
+  return { ...rule, ...(Object.fromEntries(shown) as object) }
+}
+
+const LISTS = ['steps', 'onFailure', 'finally']
+
+const redactStep = (step: unknown, actions: readonly Spec[]): unknown => {
+  if (typeof step !== 'object' || step === null) return step
+  const { action: type, with: settings, parallel } = step as { action?: unknown; with?: unknown; parallel?: unknown }
+  if (Array.isArray(parallel)) return { ...step, parallel: parallel.map((one) => redactStep(one, actions)) }
+  const action = actions.find((one) => one.type === type)
+  return settings === undefined || !action
+    ? step
+    : { ...step, with: redactBy([settingsSchema(action.config)], settings) }
 }
 
 interface Origin {

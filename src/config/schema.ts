@@ -2,8 +2,18 @@
 import type { z } from 'zod'
 import { type JsonSchema, pluginSchema, settingsSchema } from '../describe.ts'
 import type { Action, Spec } from '../plugin.ts'
-import { IGNORED, listFile, macroFile, ruleChange, ruleFile, stepFile } from '../rules/file.ts'
-import { outputSchema, type Plugins } from './plugins.ts'
+import {
+  actionFile,
+  groupFile,
+  IGNORED,
+  listFile,
+  macroFile,
+  ruleChange,
+  ruleFile,
+  stepFile,
+  waitFile,
+} from '../rules/file.ts'
+import { inputSchema, outputSchema, type Plugins } from './plugins.ts'
 import { fileSettings } from './settings.ts'
 
 const DRAFT = 'https://json-schema.org/draft/2020-12/schema'
@@ -17,13 +27,18 @@ const TEMPLATE: JsonSchema = { type: 'string', pattern: String.raw`\{\{|\{%` }
 export const configSchema = (plugins: Plugins): JsonSchema => {
   const top = settingsSchema(fileSettings)
   const sections = {
-    inputs: section(plugins.inputs, pluginSchema),
+    inputs: section(plugins.inputs, (input) => ({
+      ...pluginSchema(input),
+      ...inputSchema(input),
+      description: input.summary,
+    })),
     outputs: section(plugins.outputs, (output) => ({
       ...pluginSchema(output),
       ...outputSchema(output),
       description: output.summary,
     })),
     resources: section(plugins.resources, pluginSchema),
+    contexts: section(plugins.contexts, pluginSchema),
   }
   const properties = Object.fromEntries(
     Object.entries(top.properties ?? {}).map(([name, schema]) => [name, admitting(schema, REFERENCE)]),
@@ -73,13 +88,15 @@ const itemSchemas = (actions: readonly Action[]): Record<string, JsonSchema> => 
   const step = admitting(settingsSchema(stepFile), REFERENCE)
   const change = ruleSchema(ruleChange)
   return {
-    step: { anyOf: actions.map((action) => stepSchema(step, action)) },
+    step: { anyOf: [...actions.map((action) => stepSchema(step, action)), composedSchema(step, actions)] },
+    entry: { anyOf: [{ $ref: '#/$defs/step' }, groupSchema(), admitting(settingsSchema(waitFile), REFERENCE)] },
     item: {
       anyOf: [
         ruleSchema(ruleFile),
         { ...change, required: ['rule', 'override'] },
         settingsSchema(listFile),
         settingsSchema(macroFile),
+        ruleSchema(actionFile),
         ...IGNORED.map((key) => ({ type: 'object', properties: { [key]: {} }, required: [key] })),
       ],
     },
@@ -88,8 +105,29 @@ const itemSchemas = (actions: readonly Action[]): Record<string, JsonSchema> => 
 
 const ruleSchema = (source: z.ZodType): JsonSchema => {
   const rule = settingsSchema(source)
-  const steps: JsonSchema = { ...rule.properties?.['steps'], items: { $ref: '#/$defs/step' } }
-  return { ...rule, properties: { ...rule.properties, steps } }
+  const lists = ['steps', 'onFailure', 'finally'].flatMap((key) => {
+    const list = rule.properties?.[key]
+    return list ? [[key, { ...list, items: { $ref: '#/$defs/entry' } }] as const] : []
+  })
+  return { ...rule, properties: { ...rule.properties, ...Object.fromEntries(lists) } }
+}
+
+const groupSchema = (): JsonSchema => {
+  const group = settingsSchema(groupFile)
+  return { ...group, properties: { parallel: { ...group.properties?.['parallel'], items: { $ref: '#/$defs/step' } } } }
+}
+
+/** A step that names an action composed in a file: which there are is not known here. */
+const composedSchema = (step: JsonSchema, actions: readonly Action[]): JsonSchema => {
+  const others = actions.map(({ type }) => `${type}$`).join('|')
+  const { id, if: holds, with: settings } = step.properties ?? {}
+  const action: JsonSchema = { type: 'string', pattern: `^(?!${others})[a-z][a-z0-9-]*$` }
+  return {
+    ...step,
+    description: 'An action composed of steps in a rules file.',
+    properties: { action, ...(id && { id }), ...(holds && { if: holds }), ...(settings && { with: settings }) },
+    required: ['action'],
+  }
 }
 
 const stepSchema = (step: JsonSchema, action: Action): JsonSchema => {

@@ -1,26 +1,37 @@
 /** The settings at the top of a configuration file. */
 import { z } from 'zod'
+import { clusterSetting } from '../cluster.ts'
 import { guardSettings } from '../guard.ts'
 import { secret, size } from '../settings.ts'
 import { listenSetting } from './listen.ts'
 
-const plugins = () => z.record(z.string(), z.unknown()).nullish()
+const section = () => z.record(z.string(), z.unknown()).nullish()
 
-/** The whole file; what stands below `inputs`, `outputs`, `resources` and `rules` is checked by its own declarations. */
+/** The whole file; what stands below `inputs`, `outputs`, `resources`, `contexts` and `rules` is checked by its own declarations. */
 export const fileSettings = z.strictObject({
   version: z.literal(1).describe('The version of this file format.'),
   mode: z
     .enum(['observe', 'enforce'])
     .default('observe')
     .describe('`observe` only shows what the steps would do; `enforce` does it.'),
-  cluster: z.string().min(1).optional().describe('The name of this cluster, for rules, messages and spans.'),
+  cluster: clusterSetting
+    .optional()
+    .describe(
+      'The name of this cluster, or `{name, field}` with the field that names it in an event. Events of other clusters ' +
+        'are told to the outputs, and not answered.',
+    ),
   listen: listenSetting.describe(
     'Where to listen: one place or a list, each `host:port`, `[::]:port`, `unix:/path`, or a map with TLS and more.',
   ),
   dataDir: z.string().min(1).default('./.yarak').describe('Where files are kept that must last.'),
-  inputs: plugins().describe('Where events come from, by `type` or `type/label`.'),
-  outputs: plugins().describe('Who is told, by `type` or `type/label`.'),
-  resources: plugins().describe('Clients that several plugins share, by type.'),
+  plugins: z
+    .array(z.string().min(1))
+    .nullish()
+    .describe('Files or packages with further inputs, outputs, actions, contexts: `./my-action.ts`, `acme-yarak`.'),
+  inputs: section().describe('Where events come from, by `type` or `type/label`.'),
+  outputs: section().describe('Who is told, by `type` or `type/label`.'),
+  resources: section().describe('Clients that several plugins share, by type.'),
+  contexts: section().describe('Settings of what steps see as `context.<type>`, by type.'),
   rules: z
     .array(z.union([z.string(), z.record(z.string(), z.unknown())]))
     .nullish()
@@ -40,7 +51,9 @@ export const fileSettings = z.strictObject({
       token: secret().optional().describe('Bearer token for `/admin`. Without one, only this machine may ask.'),
     })
     .prefault({})
-    .describe('Routes to look at and replay dead letters, for `yarak dlq`.'),
+    .describe(
+      'Routes for `yarak dlq` and `yarak responses`: to look at dead letters and responses, to replay and to undo.',
+    ),
   telemetry: z
     .strictObject({ console: z.boolean().default(false).describe('Print each finished response as a tree.') })
     .prefault({})

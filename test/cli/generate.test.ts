@@ -10,7 +10,15 @@ import { plugins } from '../config/_kit.ts'
 const root = mkdtempSync(join(tmpdir(), 'yarak-generate-'))
 afterAll(() => rmSync(root, { recursive: true }))
 
-const NAMES = ['config/schema.json', 'inputs/README.md', 'outputs/README.md', 'src/actions/README.md']
+const NAMES = [
+  'config/README.md',
+  'config/rules/README.md',
+  'config/schema.json',
+  'inputs/README.md',
+  'outputs/README.md',
+  'src/actions/README.md',
+  'src/contexts/README.md',
+]
 
 describe('generated files', () => {
   it('are written once, and stale when touched', () => {
@@ -44,5 +52,7 @@ describe('generated files', () => {
     for (const { type } of builtin.inputs) expect(files['inputs/README.md']).toContain(`## \`${type}\``)
     for (const { type } of builtin.outputs) expect(files['outputs/README.md']).toContain(`## \`${type}\``)
     for (const { type } of builtin.actions) expect(files['src/actions/README.md']).toContain(`## \`${type}\``)
+    for (const { type } of builtin.contexts) expect(files['src/contexts/README.md']).toContain(`## \`${type}\``)
+    for (const { type } of builtin.resources) expect(files['config/README.md']).toContain(`## \`${type}\``)
   })
 })

@@ -43,10 +43,10 @@ describe('import talon', () => {
     const { code, out, err } = await yarak(['import', 'talon', `${FIXTURES}/exec.yaml`])
     expect(code).toBe(1)
     expect(out).toContain(`# ${FIXTURES}/exec.yaml:1: rule "Asks the pod": not translated\n# error: `)
-    expect(out).toContain('kubernetes:exec is not available in this version\n')
+    expect(out).toContain('kubernetes:freeze is not a known actionner')
     expect(out).toMatch(/\n- rule: Marks it\n/)
     expect(out).not.toContain('- rule: Asks the pod')
-    expect(err).toContain('6 |       actionner: kubernetes:exec\n')
+    expect(err).toContain('6 |       actionner: kubernetes:freeze\n')
   })
 
   it('prints JSON, and nothing else', async () => {

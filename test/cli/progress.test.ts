@@ -3,6 +3,7 @@ import { gzipSync } from 'node:zlib'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { barOf, createProgress, summaryOf, type Tally } from '../../src/cli/progress.ts'
 import type { Terminal } from '../../src/cli/terminal.ts'
+import { inputOf } from '../../src/options.ts'
 import { defineInput, YarakError, z, type InputIo } from '../../src/plugin.ts'
 import { testInputIo } from '../../src/testing.ts'
 import { about, alert } from '../kit.ts'
@@ -77,7 +78,7 @@ describe('on a terminal', () => {
         return { id: '1', done: Promise.resolve([]) }
       },
     })
-    const [one] = progress.watch([use(run)])
+    const [one] = progress.watch([use(run)]).map(inputOf)
     await one?.plugin.run?.(one.config, io)
     return io
   }

@@ -69,7 +69,7 @@ describe('replay', () => {
     const events = files.write('e.jsonl', [alert(at(0)), alert(at(1))])
     const { code, out, err } = await yarak(['replay', events, '-r', rulesFile()])
     expect(code).toBe(0)
-    expect(out).toMatch(/^rule +events +responses +joined +outcomes +refused$/m)
+    expect(out).toMatch(/^rule +events +responses +joined +outcomes +refused +failed$/m)
     expect(out).toMatch(/^Shell +2 +1 +1 +succeeded 1$/m)
     expect(err).toMatch(/^read 1 file, .*: 2 events, in /)
   })

@@ -55,6 +55,36 @@ describe('test', () => {
     })
   })
 
+  it('takes groups, pauses and the lists that come after by the ids of their steps, and no time', async () => {
+    files.write(
+      'chain.yaml',
+      `- rule: Shell
+  match: { rules: [Terminal shell in container] }
+  steps:
+    - parallel: [{ action: log }, { action: log, id: told, with: { message: 'by {{ proc.name }}' } }]
+    - wait: 1h
+    - { action: kubernetes:label, with: { labels: { alert: '{{ rule | slug }}' } } }
+  deadline: 2h
+  onFailure: [{ action: log, id: failed, with: { message: 'after {{ steps.wait.outcome }}' } }]
+  finally: [{ action: log, id: end }]
+`,
+    )
+    const one = (name: string, event: string, expected: string) =>
+      `  - { name: ${name}, event: ${event}, expect: { ${expected} } }\n`
+    const label = `{ id: kubernetes-label, outcome: succeeded, with: { labels: { alert: terminal-shell-in-container } } }`
+    const told = `{ id: told, with: { message: by sh } }, { id: wait, outcome: succeeded }, { id: end, outcome: succeeded }`
+    const after = `{ id: failed, with: { message: after succeeded } }`
+    const file = files.write(
+      'chain.test.yaml',
+      `cases:\n${one('done', EVENT, `steps: [${told}, ${label}], refused: []`)}${one(
+        'refused',
+        EVENT.replace('shop', 'kube-system'),
+        `steps: [${told}, ${after}], refused: [{ step: kubernetes-label, reason: protected-namespace }]`,
+      )}`,
+    )
+    expect(await run(file)).toEqual({ code: 0, out: `${file}\n  ✔ done\n  ✔ refused\n2 of 2 cases passed\n`, err: '' })
+  })
+
   it('changes nothing and runs nothing, whatever a step would do', async () => {
     const file = cases(
       `{ name: rm, event: { rule: x, priority: Critical }, expect: { rules: [Root], steps: [{ id: local-script, outcome: succeeded }] } }`,

@@ -101,6 +101,7 @@ export const plugins: Plugins = {
   outputs: [slack, stdout],
   actions: [log, label],
   resources: [cluster],
+  contexts: [],
 }
 
 /** Files in memory; a glob is `folder/*.yaml`. */

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { addressText, loadConfig, parseAddress, systemFiles } from '../../src/config/index.ts'
-import type { GatewayOptions } from '../../src/options.ts'
+import { type GatewayOptions, inputOf } from '../../src/options.ts'
 import { brief, load, plugins, print } from './_kit.ts'
 
 const START = 'version: 1\n'
@@ -43,9 +43,47 @@ describe('a configuration', () => {
     expect(brief(load(text).problems)[0]).toMatch(/version (is required|must be 1)/)
   })
 
+  it('takes the name of the cluster alone, or with the field that names it', () => {
+    expect(optionsOf(`${START}cluster: { name: prod }\n`).cluster).toEqual({ name: 'prod', field: 'k8s.cluster.name' })
+    expect(optionsOf(`${START}cluster: { name: prod, field: site }\n`).cluster).toEqual({ name: 'prod', field: 'site' })
+    expect(brief(load(`${START}cluster: { field: site }\n`).problems)).toEqual(['2:1 cluster.name is required'])
+    expect(brief(load(`${START}cluster: 7\n`).problems)).toEqual(['2:10 cluster: must be a name, or {name, field}'])
+  })
+
+  it('takes the settings that every input has beside its own', () => {
+    const { inputs } = optionsOf(
+      `${START}inputs:\n  http: { path: /in, cluster: eu }\n  http/all: { shared: true }\n  http/own:\n`,
+    )
+    expect(inputs).toMatchObject([
+      { input: { id: 'http', config: { path: '/in' } }, cluster: 'eu', shared: false },
+      { input: { id: 'http/all' }, shared: true },
+      { id: 'http/own' },
+    ])
+    expect(inputs.map((input) => inputOf(input).config)).toMatchObject([{ path: '/in' }, { path: '/' }, { path: '/' }])
+    expect(inputOf(inputs[0] as never).config).not.toHaveProperty('cluster')
+    const { problems } = load(`${START}inputs:\n  http: { shared: maybe }\n  http/two: { clustr: eu }\n`)
+    expect(brief(problems)).toEqual([
+      '3:19 inputs.http.shared must be a boolean, not a string',
+      '4:15 inputs.http/two.clustr is not a known setting; did you mean `cluster`?',
+    ])
+  })
+
+  it('takes the settings of the guard', () => {
+    const { guards } = optionsOf(
+      `${START}guards:\n  budgets: [{ scope: workload, limit: 1, window: 1h }]\n  breaker: { limit: 9 }\n  minHealthyReplicas: 50%\n`,
+    )
+    expect(guards).toMatchObject({
+      budgets: [{ action: '*', scope: 'workload', limit: 1, window: 3_600_000 }],
+      breaker: { limit: 9, window: 60_000, cooldown: 300_000 },
+      minHealthyReplicas: '50%',
+      replicas: 1,
+    })
+    expect(optionsOf(START).guards.budgets).toHaveLength(3)
+  })
+
   it('checks the settings of inputs and fills their defaults', () => {
     const { inputs } = optionsOf(`${START}inputs:\n  http:\n  http/internal: { path: /in, maxBody: 5 }\n`)
-    expect(inputs.map(({ id, config }) => ({ id, config }))).toEqual([
+    expect(inputs.map(inputOf).map(({ id, config }) => ({ id, config }))).toEqual([
       { id: 'http', config: { path: '/', maxBody: 1_048_576 } },
       { id: 'http/internal', config: { path: '/in', maxBody: 5 } },
     ])
@@ -145,7 +183,7 @@ describe('references', () => {
   it('become numbers and truth values where the schema wants these, and stay text elsewhere', () => {
     const text = `${START}inputs:\n  http: { maxBody: '\${env:SIZE}', path: '\${env:SIZE}' }\n  file: { path: x, fromStart: '\${env:ON}' }\n`
     const { inputs } = optionsOf(text, { env: { SIZE: '42', ON: 'true' } })
-    expect(inputs.map(({ config }) => config)).toEqual([
+    expect(inputs.map((input) => inputOf(input).config)).toEqual([
       { path: '42', maxBody: 42 },
       { path: 'x', fromStart: true },
     ])

@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest'
 import { builtin } from '../../src/builtin.ts'
 import { loadConfig } from '../../src/config/index.ts'
 import { interpolate } from '../../src/config/interpolate.ts'
+import { inputOf } from '../../src/options.ts'
 
 const references = {
   env: { HOST: 'db', EMPTY: '', REFERENCE: '${env:HOST}' },
@@ -25,7 +26,7 @@ it('`${here}` is the folder of the file', () => {
     env: {},
     plugins: builtin,
   })
-  expect(options?.inputs[0]?.config).toMatchObject({ path: '/etc/yarak/x.jsonl' })
+  expect(options?.inputs.map((input) => inputOf(input).config)[0]).toMatchObject({ path: '/etc/yarak/x.jsonl' })
 })
 
 describe('interpolate', () => {

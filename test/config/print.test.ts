@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { parse } from 'yaml'
 import { printConfig } from '../../src/config/index.ts'
+import { inputOf } from '../../src/options.ts'
 import { load, print } from './_kit.ts'
 
 const TEXT = `version: 1
@@ -82,7 +83,7 @@ describe('config print', () => {
     const shape = (result: typeof again) => ({
       ...result.options,
       rules: result.options?.rules.map(({ name, match }) => ({ name, match })),
-      inputs: result.options?.inputs.map(({ id, config }) => ({ ...(config as object), id, token: '' })),
+      inputs: result.options?.inputs.map(inputOf).map(({ id, config }) => ({ ...(config as object), id, token: '' })),
       outputs: result.options?.outputs.map(({ output, ...delivery }) => ({
         id: output.id,
         minimumPriority: delivery.minimumPriority ?? '',

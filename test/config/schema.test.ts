@@ -24,8 +24,28 @@ const GOOD = [
   `${START}inputs:\n  http:\n  http/internal: { path: /in }\n  file: { path: x, fromStart: true }\n`,
   `${START}outputs:\n  stdout:\n  slack/secops: { webhookUrl: 'https://a.example', minimumPriority: warning, timeout: 3s }\n`,
   `${START}resources: { kubernetes: { context: x } }\ninputs:\n`,
+  `${START}cluster: { name: prod, field: site }\ninputs: { http: { cluster: eu, shared: true } }\n`,
+  `${START}guards: { minHealthyReplicas: 50%, budgets: [{ scope: pod, limit: 1, window: 1h }], breaker: { limit: 5 } }\n`,
   `${START}rules:\n  - rule: A\n    match: { rules: [x] }\n    steps: [{ action: log, with: { message: x }, timeout: 5s }]\n`,
   `${START}rules:\n  - rule: A\n    match: { rules: [x] }\n    steps: [{ action: kubernetes:label, with: { labels: {}, count: '{{ fd.num }}' } }]\n`,
+  `${START}rules:
+  - rule: A
+    match: { rules: [x] }
+    steps:
+      - parallel: [{ action: log, with: { message: x } }, { action: log, with: { message: y }, onError: continue }]
+      - { wait: 30s, id: settle, if: rule exists }
+      - { action: log, id: last, with: { message: x }, dryRun: true }
+    onFailure: [{ action: log, with: { message: x } }]
+    finally: [{ wait: 1s }]
+    deadline: 5m
+  - rule: A
+    finally: [{ action: note, id: more, with: { text: x } }]
+    override: { finally: append }
+  - action: note
+    description: Notes.
+    params: { text: { description: What. }, more: { default: 1 } }
+    steps: [{ action: log, with: { message: '{{ params.text }}' } }]
+`,
 ]
 
 const BAD = [
@@ -39,9 +59,17 @@ const BAD = [
   `${START}inputs: { http/Prod: }\n`,
   `${START}inputs: { file: }\n`,
   `${START}inputs: { http: { colour: red } }\n`,
+  `${START}inputs: { http: { shared: maybe } }\n`,
+  `${START}guards: { budgets: [{ scope: planet, limit: 1, window: 1h }] }\n`,
   `${START}outputs: { stdout: { queue: many } }\n`,
   `${START}rules:\n  - rule: A\n    steps: []\n`,
-  `${START}rules:\n  - rule: A\n    steps: [{ action: nope }]\n`,
+  `${START}rules:\n  - rule: A\n    steps: [{ action: kubernetes:nope }]\n`,
+  `${START}rules:\n  - rule: A\n    steps: [{ parallel: [] }]\n`,
+  `${START}rules:\n  - rule: A\n    steps: [{ parallel: [{ wait: 1s }] }]\n`,
+  `${START}rules:\n  - rule: A\n    steps: [{ wait: soon }]\n`,
+  `${START}rules:\n  - rule: A\n    steps: [{ wait: 1s, timeout: 1s }]\n`,
+  `${START}rules:\n  - action: log\n`,
+  `${START}rules:\n  - action: own\n    parms: {}\n    steps: [{ action: log, with: { message: x } }]\n`,
   `${START}rules:\n  - rule: A\n    steps: [{ action: log }]\n`,
   `${START}rules:\n  - rule: A\n    steps: [{ action: kubernetes:label, with: { labels: {}, count: many } }]\n`,
 ]
