@@ -4,6 +4,7 @@ import Table from 'cli-table3'
 import { httpRows, loopDelay, memory } from './http.ts'
 import { matcherRows } from './matcher.ts'
 import { compare, type Result, short } from './measure.ts'
+import { responseRows } from './responses.ts'
 import { streamRows } from './streams.ts'
 
 const HELP = `npm run bench -- [options]
@@ -23,7 +24,7 @@ const { values } = parseArgs({
   },
 })
 
-const rows = [...httpRows, ...streamRows, ...matcherRows]
+const rows = [...httpRows, ...streamRows, ...matcherRows, ...responseRows]
 const names = [...rows.map(({ name }) => name), 'loop-delay', 'memory']
 const isAsked = (name: string): boolean => !values.only || values.only.includes(name)
 const told = (line: string): void => void process.stderr.write(`${line}\n`)

@@ -86,6 +86,7 @@ interface Setting {
 const configOf = ({ folder, port, log, brokers, effects }: Setting): string => `
 version: 1
 mode: enforce
+guards: { breaker: false, budgets: [] }
 listen: 127.0.0.1:${port}
 dataDir: ${join(folder, 'data')}
 inputs:

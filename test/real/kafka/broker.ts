@@ -1,4 +1,5 @@
 /** The broker's process, which may live several times on the same ports and data. */
+import { randomBytes } from 'node:crypto'
 import { join } from 'node:path'
 import { daemon, until, type Daemon } from '../part.ts'
 import { run } from '../tools.ts'
@@ -38,7 +39,7 @@ export class Broker {
   /** Prepares the data folder; `scram` are the credentials that exist before the broker first starts. */
   async format(scram: readonly string[]): Promise<void> {
     const { version, dir, config } = this.#settings
-    const id = Buffer.from(crypto.randomUUID().replaceAll('-', ''), 'hex').toString('base64url')
+    const id = clusterId()
     const users = scram.flatMap((credential) => ['--add-scram', credential])
     await run('java', java(version, 'kafka.tools.StorageTool', ['format', '-t', id, '-c', config, ...users]), {
       cwd: dir,
@@ -62,4 +63,11 @@ export class Broker {
     if (graceMs === 0) ending?.child.kill('SIGKILL')
     await ending?.stop(graceMs)
   }
+}
+
+/** 16 random bytes; an id that begins with a dash would be taken for an option. */
+const clusterId = (): string => {
+  const bytes = randomBytes(16)
+  bytes[0] = (bytes[0] ?? 0) & 0x7f
+  return bytes.toString('base64url')
 }
