@@ -1,11 +1,11 @@
 /** What a reload changes, for people. */
 import { isDeepStrictEqual } from 'node:util'
 import { outputId } from './generation.ts'
-import type { GatewayOptions } from './options.ts'
+import { type GatewayOptions, inputOf } from './options.ts'
 
 /** One difference between two sets of options. */
 export interface Change {
-  readonly what: 'rule' | 'output' | 'guards' | 'mode' | 'cluster' | 'input' | 'resource'
+  readonly what: 'rule' | 'output' | 'guards' | 'mode' | 'cluster' | 'input' | 'resource' | 'context'
   /** Empty where there is only one. */
   readonly name: string
   readonly change: 'added' | 'removed' | 'changed'
@@ -23,7 +23,8 @@ export const compareOptions = (before: GatewayOptions, after: GatewayOptions): C
   ...whole('guards', before.guards ?? {}, after.guards ?? {}),
   ...whole('mode', before.mode ?? 'observe', after.mode ?? 'observe'),
   ...whole('cluster', before.cluster, after.cluster),
-  ...compare('input', usesOf(before.inputs), usesOf(after.inputs), true),
+  ...compare('context', usesOf(before.contexts), usesOf(after.contexts)),
+  ...compare('input', inputsOf(before), inputsOf(after), true),
   ...compare('resource', usesOf(before.resources), usesOf(after.resources), true),
 ]
 
@@ -46,5 +47,7 @@ const rulesOf = ({ rules = [] }: GatewayOptions): Named =>
 
 const outputsOf = ({ outputs = [] }: GatewayOptions): Named =>
   new Map(outputs.map((output) => [outputId(output), output]))
+
+const inputsOf = ({ inputs = [] }: GatewayOptions): Named => new Map(inputs.map((input) => [inputOf(input).id, input]))
 
 const usesOf = (uses: readonly { readonly id: string }[] = []): Named => new Map(uses.map((use) => [use.id, use]))

@@ -34,6 +34,8 @@ export interface ErrorOptions {
   failed?: readonly FailedItem[]
   /** A short stable word for metrics, spans and reports, e.g. `protected-namespace`. Default: the code. */
   reason?: string
+  /** Of a refusal: the right that is missing, e.g. `delete pods`. */
+  lacks?: string
 }
 
 /** One item of a batch that was not delivered. */
@@ -54,6 +56,7 @@ export class YarakError extends Error {
   readonly retryAfter: number | undefined
   readonly failed: readonly FailedItem[] | undefined
   readonly reason: string
+  readonly lacks: string | undefined
 
   constructor(code: Code, message: string, options: ErrorOptions = {}) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause })
@@ -62,6 +65,7 @@ export class YarakError extends Error {
     this.retryAfter = options.retryAfter
     this.failed = options.failed
     this.reason = options.reason ?? code
+    this.lacks = options.lacks
   }
 
   /** The HTTP status that a sender sees. */

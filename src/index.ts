@@ -1,6 +1,6 @@
 /** The public interface. Importing it loads no Kafka client, no Kubernetes client and no OpenTelemetry SDK. */
 export { createGateway, type Gateway } from './gateway.ts'
-export type { GatewayOptions, Limits, OutputInput } from './options.ts'
+export type { GatewayOptions, InputInput, Limits, OutputInput } from './options.ts'
 export type { Health } from './ops.ts'
 export type { Match, RuleInput, StepInput } from './rules/rule.ts'
 export { CODES, YarakError, type Code } from './errors.ts'
@@ -8,11 +8,13 @@ export { parseEvent, PRIORITIES, toJson, type FalcoEvent, type FieldValue, type 
 export { VERSION } from './version.ts'
 export {
   defineAction,
+  defineContext,
   defineHttpOutput,
   defineInput,
   defineOutput,
   defineResource,
   type Action,
+  type Context,
   type Emit,
   type Input,
   type Io,

@@ -14,6 +14,8 @@ export interface Health {
   readonly inputs: readonly InputStatus[]
   readonly outputs: readonly { readonly id: string; readonly queued: number; readonly lastError?: string }[]
   readonly journal: JournalHealth
+  /** `open`: too many changing steps were asked for, so none is run for a while. */
+  readonly breaker: 'open' | 'closed'
   /** Responses that run. */
   readonly running: number
   /** Accepted events that are not settled. */

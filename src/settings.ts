@@ -46,6 +46,20 @@ export interface Problem {
   readonly message: string
 }
 
+/**
+ * The schema for settings whose templates have been rendered: without the checks of what may be written as a template,
+ * as a rendered text may hold braces of its own.
+ */
+export const renderedSchema = (schema: z.ZodType): z.ZodType => {
+  const { checks = [] } = schema.def
+  const left = checks.filter((check) => !isOfWriting(check))
+  return left.length === checks.length ? schema : schema.clone({ ...schema.def, checks: left })
+}
+
+/** As `fixed` of the actions marks them. */
+const isOfWriting = ({ _zod: { def } }: z.core.$ZodCheck<never>): boolean =>
+  (def as { readonly params?: { readonly asWritten?: boolean } }).params?.asWritten === true
+
 /** True for a text that Liquid would change. */
 export const isTemplate = (value: unknown): value is string => typeof value === 'string' && /\{\{|\{%/.test(value)
 
@@ -136,14 +150,34 @@ const describeIssue = (issue: z.core.$ZodIssue, value: unknown): Problem[] => {
 const unionProblems = (issue: z.core.$ZodIssueInvalidUnion, path: Path, value: unknown): Problem[] => {
   const name = pathText(path)
   if (at(value, path) === undefined) return [{ path, message: `${name} is required` }]
-  const ofThisType = issue.errors.filter(([first]) => first?.code !== 'invalid_type' || first.path.length > 0)
+  const ofThisType = nearestMaps(
+    issue.errors.filter(([first]) => first?.code !== 'invalid_type' || first.path.length > 0),
+    at(value, path),
+  )
   const [meant, ...others] = ofThisType
   if (meant && others.length === 0) {
     return meant.flatMap((inner) => describeIssue({ ...inner, path: [...path, ...inner.path] }, value))
   }
+  const [first, ...rest] = issue.errors.map(([one]) => one)
+  const sameType = rest.every((one) => one?.code === 'invalid_type' && one.message === first?.message)
+  if (!meant && first && sameType) return describeIssue({ ...first, path: [...path] }, value)
   const branches = meant ? ofThisType : issue.errors
   const choices = branches.flat().map((inner) => inner.message.replace(/^Invalid input: /, ''))
   return [{ path, message: `${name ? `${name}: ` : ''}${[...new Set(choices)].join(', or ') || issue.message}` }]
+}
+
+type Choice = z.core.$ZodIssueInvalidUnion['errors'][number]
+
+/** Of several kinds of map the one is meant that knows most of the keys that are there. */
+const nearestMaps = (choices: readonly Choice[], value: unknown): readonly Choice[] => {
+  if (choices.length < 2 || typeof value !== 'object' || value === null || Array.isArray(value)) return choices
+  const strange = choices.map((issues) =>
+    issues.reduce(
+      (sum, one) => (one.code === 'unrecognized_keys' && one.path.length === 0 ? sum + one.keys.length : sum),
+      0,
+    ),
+  )
+  return choices.slice(strange.indexOf(Math.min(...strange))).slice(0, 1)
 }
 
 const article = (type: string): string => {

@@ -20,18 +20,21 @@ interface NoticeText {
   readonly event: string
   readonly report?: Report
   readonly traceparent?: string
+  readonly cluster?: string
   readonly asked?: true
 }
 
 /** @param asked a rule names the output: no filter leaves the notice out */
-export const noticeText = ({ id, event, report, traceparent }: Notice, asked: boolean): string => {
-  const origin = { id: event.id, input: event.input, authenticated: event.authenticated }
+export const noticeText = ({ id, event, report, traceparent, cluster }: Notice, asked: boolean): string => {
+  const { input, authenticated, shared } = event
+  const origin = { id: event.id, input, authenticated, cluster: event.cluster, shared }
   const text: NoticeText = {
     id,
     origin,
     event: toJson(event.toJSON()),
     ...(report && { report }),
     ...(traceparent && { traceparent }),
+    ...(cluster !== undefined && { cluster }),
     ...(asked && { asked }),
   }
   return JSON.stringify(text)
@@ -39,12 +42,13 @@ export const noticeText = ({ id, event, report, traceparent }: Notice, asked: bo
 
 /** @throws YarakError `invalid`, or SyntaxError, for a text that {@link noticeText} did not write */
 export const readNotice = (text: string): { readonly notice: Notice; readonly asked: boolean } => {
-  const { id, origin, event, report, traceparent, asked } = JSON.parse(text) as NoticeText
+  const { id, origin, event, report, traceparent, cluster, asked } = JSON.parse(text) as NoticeText
   const notice: Notice = {
     id,
     event: parseEvent(event, origin),
     ...(report && { report }),
     ...(traceparent && { traceparent }),
+    ...(cluster !== undefined && { cluster }),
   }
   return { notice, asked: asked ?? false }
 }

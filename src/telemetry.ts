@@ -5,6 +5,7 @@
 import {
   type Context,
   context,
+  createContextKey,
   INVALID_SPAN_CONTEXT,
   isSpanContextValid,
   type Link,
@@ -59,8 +60,11 @@ export interface Tracing {
   start(name: string, options?: StartOptions): Span
   /** Nobody has set up tracing: every span is nothing. */
   readonly idle: boolean
-  /** The span of a `traceparent`, which may have ended long ago, as a parent. */
-  remote(traceparent: string | undefined): Span
+  /**
+   * The span of a `traceparent`, which may have ended long ago, as a parent.
+   * @param cluster of its event
+   */
+  remote(traceparent: string | undefined, cluster?: string): Span
   /** Milliseconds since the epoch, with fractions: the clock of all spans, so that they are in order. */
   now(): number
 }
@@ -90,27 +94,36 @@ export const createTracing = (version: string): Tracing => {
     get idle() {
       return isIdle()
     },
-    remote(traceparent) {
+    remote(traceparent, cluster) {
       const at = traceparent ? propagation.extract(ROOT_CONTEXT, { traceparent }) : ROOT_CONTEXT
-      return wrap(trace.getSpan(at) ?? trace.wrapSpanContext(INVALID_SPAN_CONTEXT), at, now)
+      return wrap(trace.getSpan(at) ?? trace.wrapSpanContext(INVALID_SPAN_CONTEXT), within(at, cluster), now)
     },
     start(name, options = {}) {
       if (isIdle()) return NOTHING
       const parent = parentContext(options)
+      const cluster = (options.attributes?.[CLUSTER] ?? parent.getValue(CLUSTER_KEY)) as string | undefined
+      const attributes = cluster === undefined ? options.attributes : { ...options.attributes, [CLUSTER]: cluster }
       const span = tracer.startSpan(
         name,
         {
           kind: KINDS[options.kind ?? 'internal'],
-          ...(options.attributes && { attributes: options.attributes }),
+          ...(attributes && { attributes }),
           startTime: options.at ?? now(),
           ...(options.links?.length && { links: options.links.flatMap(linkTo) }),
         },
         parent,
       )
-      return wrap(span, trace.setSpan(parent, span), now)
+      return wrap(span, within(trace.setSpan(parent, span), cluster), now)
     },
   }
 }
+
+/** Every span of an event tells its cluster: those below take it from those above. */
+const CLUSTER = 'k8s.cluster.name'
+const CLUSTER_KEY = createContextKey(`yarak ${CLUSTER}`)
+
+const within = (at: Context, cluster: string | undefined): Context =>
+  cluster === undefined ? at : at.setValue(CLUSTER_KEY, cluster)
 
 /** How far, in milliseconds, the steady clock may be from the wall clock before it is set again. */
 const DRIFT = 100

@@ -21,6 +21,7 @@
  */
 export { type ActionCaseOptions, actionCases, type InputCaseOptions, inputCases } from './testing/actions-and-inputs.ts'
 export type { Case } from './testing/cases.ts'
+export { checkAction, checkContext, checkInput, checkOutput, contextCases } from './testing/check.ts'
 export {
   type Emitted,
   type RecordedLine,

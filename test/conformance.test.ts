@@ -8,8 +8,17 @@ import { outputs } from '../outputs/index.ts'
 import { createKafkaOutput } from '../outputs/kafka.ts'
 import { createStdout } from '../outputs/stdout.ts'
 import { actions } from '../src/actions/index.ts'
-import type { Action, Input, Output, Spec } from '../src/plugin.ts'
-import { actionCases, type Case, inputCases, type OutputCaseOptions, outputCases } from '../src/testing.ts'
+import { contexts } from '../src/contexts/index.ts'
+import type { Action, Context, Input, Output, Spec } from '../src/plugin.ts'
+import {
+  actionCases,
+  type Case,
+  contextCases,
+  inputCases,
+  type OutputCaseOptions,
+  outputCases,
+  testIo,
+} from '../src/testing.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'yarak-conformance-'))
 afterAll(() => rmSync(folder, { recursive: true, force: true }))
@@ -31,6 +40,15 @@ const trials: Readonly<Record<string, Trial>> = {
       ends: () => expect.fail('an output asks for no offsets'),
     })),
     options: { config: { brokers: ['kafka:9092'], topic: 'falco-events' } },
+  },
+  'gcp.storage': {
+    options: {
+      io: (answer) =>
+        testIo({
+          ...(answer !== undefined && { answer }),
+          resources: { google: { authorization: async () => 'Bearer x' } },
+        }),
+    },
   },
   stdout: { output: createStdout({ isTTY: () => false, write: async () => {} }), options: { config: {} } },
 }
@@ -71,6 +89,10 @@ describe.each(actions.map((one): [string, Action] => [one.type, one as unknown a
   },
 )
 
+describe.each(contexts.map((one): [string, Context] => [one.type, one as Context]))('context %s', (_type, context) => {
+  run(contextCases(context))
+})
+
 /** The plugin files of a folder: helpers start with `_`, and an index declares nothing. */
 const filesOf = (root: string): string[] =>
   readdirSync(new URL(`../${root}/`, import.meta.url), { recursive: true, encoding: 'utf8' }).filter((path) =>
@@ -85,14 +107,15 @@ const declaredIn = async (path: string): Promise<Spec[]> => {
   return Object.values(module).filter(isDeclaration)
 }
 
-/** `kubernetes:label` stands in `kubernetes/label.ts`, `http:request` in `http-request.ts`, `aws.s3` in `aws.s3.ts`. */
+/** `kubernetes:label` stands in `kubernetes/label.ts`, `http:request` in `http-request.ts`, `aws.s3` in `aws-s3.ts`. */
 const fileNames = (type: string): string[] =>
-  [type, type.replace(':', '/'), type.replace(':', '-')].map((name) => `${name}.ts`)
+  [type, type.replace(':', '/'), type.replace(/[:.]/, '-')].map((name) => `${name}.ts`)
 
 describe.each<[string, readonly Spec[]]>([
   ['inputs', inputs],
   ['outputs', outputs],
   ['src/actions', actions],
+  ['src/contexts', contexts],
 ])('%s', (root, listed) => {
   it('lists every plugin of the folder, each in the file of its name, one for each file', async () => {
     const found = await Promise.all(

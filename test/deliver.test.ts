@@ -29,6 +29,7 @@ describe('what an output is told', () => {
     ['events by default', {}, ['e', 'e', 'e']],
     ['responses', { tell: 'responses' as const }, ['r', 'r', 'r']],
     ['both', { tell: 'both' as const }, ['e', 'r', 'e', 'r', 'e', 'r']],
+    ['nothing, as a store that only keeps files', { tell: 'none' as const }, []],
     ['from a priority on', { minimumPriority: 'warning' }, ['e', 'e']],
     ['what a match selects', { match: { rules: ['Other'] } }, ['e']],
     ['what a condition selects', { condition: 'priority >= critical and k8s.ns.name = shop' }, ['e']],
@@ -38,15 +39,18 @@ describe('what an output is told', () => {
     expect(told.map(({ report }) => (report ? 'r' : 'e'))).toEqual(expected)
   })
 
-  it('a rule that names an output adds its reports, past the filter', async () => {
-    const { told, use } = sink()
-    const gateway = createGateway({
-      outputs: [{ output: use, minimumPriority: 'emergency' }],
-      rules: [{ name: 'r', steps: [], notify: ['sink'] }],
-    })
-    await (await tell(gateway, alert())).stop()
-    expect(told.map(({ report }) => report?.rule)).toEqual(['r'])
-  })
+  it.each([{ minimumPriority: 'emergency' }, { tell: 'none' as const }])(
+    'a rule that names an output adds its reports, past the filter %j',
+    async (filter) => {
+      const { told, use } = sink()
+      const gateway = createGateway({
+        outputs: [{ output: use, ...filter }],
+        rules: [{ name: 'r', steps: [], notify: ['sink'] }],
+      })
+      await (await tell(gateway, alert())).stop()
+      expect(told.map(({ report }) => report?.rule)).toEqual(['r'])
+    },
+  )
 })
 
 describe('delivery', () => {

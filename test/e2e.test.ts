@@ -118,7 +118,7 @@ it.each(paths)('%s: the same response and the same spans', async (input, recepti
     reception,
     ['match'],
     ['notify sink'],
-    ['respond Keep evidence', ['action evidence:save'], ['action local:script'], ['notify sink']],
+    ['respond Keep evidence', ['action evidence:save', ['store evidence']], ['action local:script'], ['notify sink']],
   ])
   const first = spans.one(reception)
   expect(first.attributes).toMatchObject({

@@ -58,4 +58,10 @@ describe('the id of a response', () => {
     expect(responseId('e', 'r2')).not.toBe(responseId('e', 'r'))
     expect(responseId('er', '')).not.toBe(responseId('e', 'r'))
   })
+
+  it('is another in another cluster, and where that is not known', () => {
+    const ids = [responseId('e', 'r'), responseId('e', 'r', 'eu'), responseId('e', 'r', 'us'), responseId('e', 'reu')]
+    expect(new Set(ids).size).toBe(4)
+    expect(responseId('e', 'r', 'eu')).toMatch(/^[0-9a-f]{32}$/)
+  })
 })

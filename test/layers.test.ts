@@ -33,8 +33,11 @@ const importsOf = (file: string): { name: string; typeOnly: boolean; lazy: boole
   }))
 }
 
-const PLUGIN = /^(inputs|outputs|src\/actions)\//
+const PLUGIN = /^(inputs|outputs|src\/actions|src\/contexts)\//
 const isPlugin = (file: string): boolean => PLUGIN.test(file) && !/\/(index|_[\w-]+)\.ts$/.test(file)
+/** What acts on objects of a cluster, and what all of them find and change these by. */
+const OF_KUBERNETES = /^src\/actions\/(kubernetes|calico|cilium|retina)\//
+const HELPER_OF_KUBERNETES = /^src\/actions\/kubernetes\/(resolve|_[\w-]+)\.ts$/
 const HEAVY = ['kafkajs', '@kubernetes/client-node', '@opentelemetry/sdk-node', '@opentelemetry/sdk-trace']
 
 describe('imports go one way', () => {
@@ -47,16 +50,15 @@ describe('imports go one way', () => {
           .filter((name) => /^(src|inputs|outputs)\//.test(name))
           .filter((name) => name !== 'src/plugin.ts' && !name.startsWith('src/resources/'))
           .filter((name) => !/\/_[\w-]+\.ts$/.test(name) || !sameFolder(file, name))
-          .filter(
-            (name) => !(file.startsWith('src/actions/kubernetes/') && name === 'src/actions/kubernetes/resolve.ts'),
-          )
+          .filter((name) => !(OF_KUBERNETES.test(file) && HELPER_OF_KUBERNETES.test(name)))
           .map((name) => `${file} -> ${name}`),
       )
     expect(wrong).toEqual([])
   })
 
   it('the engine knows no plugin, no configuration file and no command line', () => {
-    const upper = /^(inputs|outputs)\/|^src\/(actions|cli|config|resources)\/|^src\/(main|serve|builtin|log)\.ts$/
+    const upper =
+      /^(inputs|outputs)\/|^src\/(actions|cli|config|contexts|resources)\/|^src\/(main|serve|builtin|log)\.ts$/
     const wrong = files
       .filter(
         (file) =>
@@ -138,7 +140,9 @@ describe('what stands where', () => {
       const module = (await import(join(root, file))) as Record<string, { type?: string } | undefined>
       const name = file.replace(PLUGIN, '').replace(/\.ts$/, '')
       const types = Object.values(module).flatMap((one) => one?.type ?? [])
-      expect(types.map((type) => [type.replaceAll(':', '/'), type.replaceAll(':', '-')]).flat(), file).toContain(name)
+      expect(types.map((type) => [type.replaceAll(':', '/'), type.replaceAll(/[:.]/g, '-')]).flat(), file).toContain(
+        name,
+      )
     }
   })
 })

@@ -11,6 +11,7 @@ const HEALTH: Health = {
   inputs: [{ id: 'http', state: 'serving' }],
   outputs: [{ id: 'stdout', queued: 0 }],
   journal: { mode: 'memory', size: 0, maxSize: 0, full: false },
+  breaker: 'closed',
   running: 0,
   unsettled: 0,
 }

@@ -49,6 +49,13 @@ describe('options', () => {
       /only known in a step's if/,
     ],
     ['an `if` that cannot be read', { rules: [{ name: 'r', steps: [{ action: step, if: '(' }] }] }, /expected a field/],
+    ['a cluster without a name', { cluster: '' }, /^cluster: /],
+    [
+      'a cluster without a name, but with a field',
+      { cluster: { field: 'site' } as never },
+      /cluster: name is required/,
+    ],
+    ['a guard of a wrong kind', { guards: { replicas: 0 } }, /guards: replicas/],
     ['a bad timeout', { rules: [{ name: 'r', steps: [{ action: step, timeout: 'soon' }] }] }, /must be a duration/],
   ])('refuse %s', (_what, options, message) => {
     expect(() => createGateway(options)).toThrow(message)

@@ -1,13 +1,14 @@
 /** What the documents show is executed. */
 import { execFile } from 'node:child_process'
-import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
-import { join, resolve } from 'node:path'
+import { access, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { dirname, join, resolve } from 'node:path'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { loadConfig } from '../src/config/index.ts'
 import { builtin } from '../src/builtin.ts'
 import { outputCases } from '../src/testing.ts'
 import { VERSION } from '../src/version.ts'
+import { yarak } from './cli/_kit.ts'
 
 const root = resolve(import.meta.dirname, '..')
 const read = (name: string): Promise<string> => readFile(join(root, name), 'utf8')
@@ -54,14 +55,24 @@ describe('README', () => {
 
   it('its rule is a rule', async () => {
     const [, rules = ''] = await blocks('README.md', 'yaml')
-    const text = `version: 1\ninputs: { http: }\noutputs: { slack/secops: { webhookUrl: 'https://hooks.example/x' } }\nrules:\n${rules.replaceAll(/^/gm, '  ')}`
+    const outputs =
+      '{ slack/secops: { webhookUrl: "https://hooks.example/x" }, aws.s3/evidence: { bucket: evidence, region: eu-central-1 } }'
+    const text = `version: 1\ninputs: { http: }\noutputs: ${outputs}\nrules:\n${rules.replaceAll(/^/gm, '  ')}`
     expect(loadConfig({ file: 'README.md', text, env: {}, plugins: builtin }).problems).toEqual([])
   })
 
   it('names every plugin', async () => {
     const text = await read('README.md')
-    for (const { type } of [...builtin.inputs, ...builtin.actions, ...builtin.outputs])
+    for (const { type } of [...builtin.inputs, ...builtin.actions, ...builtin.outputs, ...builtin.contexts])
       expect(text).toContain(`\`${type}\``)
+  })
+
+  it('counts what there is', async () => {
+    const text = await read('README.md')
+    const cell = (row: string) => new RegExp(`^\\| ${row} +\\| ([^|]*?) +\\|`, 'm').exec(text)?.[1]
+    const keep = builtin.outputs.filter(({ stores }) => stores)
+    expect(cell('actions')).toBe(String(builtin.actions.length))
+    expect(cell('outputs')).toBe(`${builtin.outputs.length}, of which ${keep.length} keep files`)
   })
 })
 
@@ -91,6 +102,53 @@ describe('CONTRIBUTING', () => {
     expect(load('{ uri: x }').problems.map(({ line, message }) => `${line}: ${message}`)).toContainEqual(
       expect.stringMatching(/^4: outputs.ntfy\/team.uri is not a known setting/),
     )
+  })
+})
+
+describe('every document', () => {
+  const DOCUMENTS = ['README.md', 'CONTRIBUTING.md', 'SECURITY.md', 'CHANGELOG.md', 'src/actions/WRITING.md']
+  const PAGES = [...DOCUMENTS, 'src/actions/retina/README.md']
+
+  it.each(PAGES)('%s leads to files that are there', async (page) => {
+    for (const [, to = ''] of (await read(page)).matchAll(/\]\((?!https?:|#)([^)\s#]+)/g)) {
+      await expect(access(join(root, dirname(page), to)), to).resolves.toBeUndefined()
+    }
+  })
+
+  it.each(PAGES)('%s names only commands that there are', async (page) => {
+    const { out } = await yarak(['--help'])
+    const commands = Array.from(out.matchAll(/^ {2}([a-z]+) /gm), ([, name]) => name)
+    for (const [, name] of (await read(page)).matchAll(/(?:^|`)yarak ([a-z]+)/gm)) expect(commands).toContain(name)
+  })
+
+  it.each(['README.md', 'CONTRIBUTING.md'])('%s leads to how to write an action', async (page) => {
+    expect(await read(page)).toContain('(src/actions/WRITING.md)')
+  })
+
+  it('the changes name every plugin', async () => {
+    const text = await read('CHANGELOG.md')
+    for (const { type } of [...builtin.inputs, ...builtin.actions, ...builtin.outputs, ...builtin.contexts]) {
+      const short = type.replace(/^kubernetes:/, '')
+      expect(text.includes(`\`${type}\``) || text.includes(`\`${short}\``), type).toBe(true)
+    }
+  })
+})
+
+describe('the package', () => {
+  interface Package {
+    readonly exports: Readonly<Record<string, string | { readonly types: string; readonly default: string }>>
+  }
+
+  it('gives authors types and code for what they may import', async () => {
+    const { exports } = JSON.parse(await read('package.json')) as Package
+    const imported = (await read('src/actions/WRITING.md')).matchAll(/from 'yarak\/([\w/-]+)'/g)
+    for (const path of new Set(Array.from(imported, ([, name = '']) => name))) {
+      const found = exports[`./${path}`] ?? exports[`./${path.split('/')[0]}/*`]
+      if (typeof found !== 'object') expect.fail(`${path} is not exported`)
+      const of = (place: string) => place.replace('*', path.slice(path.indexOf('/') + 1))
+      expect(of(found.types).replace('.d.ts', '')).toBe(of(found.default).replace('.js', ''))
+      await access(join(root, of(found.default).replace('./dist/', '').replace('.js', '.ts')))
+    }
   })
 })
 

@@ -147,6 +147,13 @@ describe('what changed', () => {
     expect(compareOptions({}, { mode: 'observe', rules: [], outputs: [], guards: {}, inputs: [] })).toEqual([])
   })
 
+  it('is also the cluster that an input is set to', () => {
+    const input = source([])({})
+    expect(compareOptions({ inputs: [input] }, { inputs: [{ input, cluster: 'eu' }] })).toEqual([
+      { what: 'input', name: 'items', change: 'changed', needsRestart: true },
+    ])
+  })
+
   it('tells each thing by name, and what takes effect at the next start only', () => {
     const told = compareOptions(
       { inputs: [source([])({})], outputs: [sink().use] },

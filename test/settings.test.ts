@@ -83,10 +83,9 @@ describe('a template', () => {
 describe('what is wrong with settings', () => {
   it.each<[unknown, string]>([
     [{ nmae: 'x' }, 'nmae is not a known setting'],
-    [
-      { auth: { user: 1 } },
-      'auth: expected string, received number, or expected number, received undefined, or Unrecognized key: "user"',
-    ],
+    [{ auth: { user: 1 } }, 'auth.user must be a string, not a number'],
+    [{ auth: { port: 'x' } }, 'auth.port must be a number, not a string'],
+    [{ auth: 1 }, 'auth must be a map, not a number'],
     [{ name: 5 }, 'name must be a string, not a number'],
     [{ name: null }, 'name must be a string, not null'],
     [{ name: ['x'] }, 'name must be a string, not a list'],
