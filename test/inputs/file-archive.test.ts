@@ -1,5 +1,5 @@
 /** Archives, read once. */
-import { truncateSync, writeFileSync } from 'node:fs'
+import { truncateSync, utimesSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { gzipSync, zstdCompressSync } from 'node:zlib'
 import { describe, expect, it } from 'vitest'
@@ -50,13 +50,13 @@ describe('an archive', () => {
   })
 
   it('is found by a pattern, oldest first, together with plain files', async () => {
-    for (const [name, bytes] of [
-      ['a.log.2.gz', gzipSync('{"n":1}\n')],
-      ['a.log.1', Buffer.from('{"n":2}\n')],
-      ['a.log', Buffer.from('{"n":3}\n')],
+    for (const [seconds, name, bytes] of [
+      [1_000, 'a.log.2.gz', gzipSync('{"n":1}\n')],
+      [2_000, 'a.log.1', Buffer.from('{"n":2}\n')],
+      [3_000, 'a.log', Buffer.from('{"n":3}\n')],
     ] as const) {
       writeFileSync(at(name), bytes)
-      await new Promise((resolve) => setTimeout(resolve, 5))
+      utimesSync(at(name), seconds, seconds)
     }
     expect(await readOnce({ path: at('a.log*') })).toEqual(['{"n":1}', '{"n":2}', '{"n":3}'])
   })
