@@ -1,5 +1,6 @@
 /** Any HTTP endpoint: gets the event as JSON, as Falcosidekick posts it. */
 import { defineHttpOutput, z } from '../src/plugin.ts'
+import { EXAMPLE_BODY } from './_example.ts'
 import { payload } from './_payload.ts'
 import { headers, secretUrl } from './_settings.ts'
 
@@ -30,24 +31,7 @@ digits of times and numbers are sent as they came; redirects are not followed.
     sends: {
       method: 'POST',
       url: 'https://siem.example.com/falco',
-      body: {
-        uuid: '019c13e6-8b3b-7000-8000-000000000001',
-        output: 'A shell was spawned in a container with an attached terminal (user=root command=bash pod=web-1)',
-        priority: 'Notice',
-        rule: 'Terminal shell in container',
-        time: '2026-01-31T12:00:00.123456789Z',
-        output_fields: {
-          'container.id': '4f8e0c1d2b3a',
-          'k8s.ns.name': 'default',
-          'k8s.pod.name': 'web-1',
-          'proc.cmdline': 'bash',
-          'proc.pid': 4711,
-          'user.name': 'root',
-        },
-        source: 'syscall',
-        tags: ['container', 'shell', 'mitre_execution'],
-        hostname: 'node-1',
-      },
+      body: EXAMPLE_BODY,
     },
   },
 })

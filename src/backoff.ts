@@ -10,7 +10,7 @@ export const backoff = (attempt: number, first = 500, most = 60_000, random = Ma
 }
 
 /** The longest that a timer can wait; one of more fires at once. */
-const LONGEST = 2 ** 31 - 1
+export const LONGEST = 2 ** 31 - 1
 
 /** Waits, at most 24 days; ends early, without an error, when the signal fires. */
 export const pause = (ms: number, signal?: AbortSignal): Promise<void> =>

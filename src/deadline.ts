@@ -1,8 +1,6 @@
 /** Limits of time that say, when they fire, whether it was the time or a stop. */
+import { LONGEST } from './backoff.ts'
 import { YarakError } from './errors.ts'
-
-/** The longest that a timer can wait; one of more fires at once. */
-const LONGEST = 2 ** 31 - 1
 
 export interface Deadline {
   readonly signal: AbortSignal

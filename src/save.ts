@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto'
 import { join } from 'node:path'
 import { YarakError } from './errors.ts'
-import type { Artifact, Mode, Step, StoredFile, Subject, Target } from './plugin.ts'
+import type { Artifact, Mode, Sender, Step, StoredFile, Subject, Target } from './plugin.ts'
 import { storeFile } from './evidence.ts'
 import type { StepHost } from './step.ts'
 import type { Span } from './telemetry.ts'
@@ -46,7 +46,7 @@ export const createSave =
         const { url } = await store(file, measured.chunks, custody.signal)
         const artifact = { name: file.name, url, ...measured.end() }
         span.set({ 'yarak.artifact.size': artifact.size, 'yarak.artifact.sha256': artifact.sha256 })
-        await store(recordFile(file), [recordOf(artifact, custody, at)], custody.signal)
+        await store(recordFile(file), only(recordOf(artifact, custody, at)), custody.signal)
         return artifact
       } catch (error) {
         span.fail(error)
@@ -57,21 +57,15 @@ export const createSave =
     })
   }
 
-type Store = (
-  file: StoredFile,
-  chunks: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
-  signal: AbortSignal,
-) => Promise<{ readonly url: string }>
-
-const storeOf = ({ store, dataDir }: Custody, host: Pick<StepHost, 'store'>): Store => {
+const storeOf = ({ store, dataDir }: Custody, host: Pick<StepHost, 'store'>): NonNullable<Sender['store']> => {
   if (store === undefined) return (file, chunks, signal) => storeFile(join(dataDir, 'evidence'), file, chunks, signal)
   const found = host.store(store)
-  if (!found) throw new YarakError('config', `${store} is not an output that keeps files`, { permanent: true })
-  return (file, chunks, signal) => found(file, stream(chunks), signal)
+  if (found) return found
+  throw new YarakError('config', `${store} is not an output that keeps files`, { permanent: true })
 }
 
-async function* stream(chunks: AsyncIterable<Uint8Array> | Iterable<Uint8Array>): AsyncGenerator<Uint8Array> {
-  yield* chunks
+async function* only(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
+  yield bytes
 }
 
 /** Counts and hashes what passes. */
