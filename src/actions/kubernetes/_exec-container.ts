@@ -1,18 +1,6 @@
 /** Which container of a pod an event is about. */
 import type { V1Pod } from '@kubernetes/client-node'
 import { type Step, YarakError } from '../../plugin.ts'
-import type { Clients } from '../../resources/kubernetes.ts'
-import type { PodSubject } from './resolve.ts'
-
-/**
- * The pod as it is now.
- * @throws YarakError `gone` when it is not there, or another has its name
- */
-export const livePod = async ({ core }: Clients, pod: PodSubject): Promise<V1Pod> => {
-  const live = await core.readNamespacedPod({ namespace: pod.namespace, name: pod.name })
-  if (live.metadata?.uid === pod.uid) return live
-  throw new YarakError('gone', `pod ${pod.namespace}/${pod.name} is not the one that it was`, { reason: 'changed' })
-}
 
 const DEFAULT = 'kubectl.kubernetes.io/default-container'
 

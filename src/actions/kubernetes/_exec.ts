@@ -3,7 +3,8 @@ import { stripVTControlCharacters } from 'node:util'
 import { type Result, type Step, YarakError } from '../../plugin.ts'
 import { type Clients, type Cluster, type Exited, type ExecOutput, kubernetes } from '../../resources/kubernetes.ts'
 import { capped, lastLine } from '../_text.ts'
-import { containerOf, livePod } from './_exec-container.ts'
+import { containerOf } from './_exec-container.ts'
+import { readPod } from './_read-pod.ts'
 import { podOf, type PodSubject } from './resolve.ts'
 
 /** Where a command runs. */
@@ -18,7 +19,7 @@ export interface Place {
 export const placeOf = async (step: Step, wanted: string | undefined): Promise<Place> => {
   const pod = podOf(step)
   const cluster = await step.use(kubernetes)
-  return { cluster, step, pod, container: containerOf(await livePod(cluster.as(step), pod), step, wanted) }
+  return { cluster, step, pod, container: containerOf(await readPod(cluster.as(step), pod), step, wanted) }
 }
 
 export interface Command {

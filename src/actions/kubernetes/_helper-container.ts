@@ -5,7 +5,7 @@ import { setTimeout } from 'node:timers/promises'
 import { type PolicyRule, type Step, YarakError } from '../../plugin.ts'
 import type { Clients } from '../../resources/kubernetes.ts'
 import { pastConflicts } from './_conflict.ts'
-import { livePod } from './_exec-container.ts'
+import { readPod } from './_read-pod.ts'
 import type { PodSubject } from './resolve.ts'
 
 export const containerPermission: PolicyRule = {
@@ -33,7 +33,7 @@ export const addContainer = async (
   { clients, pod, step }: { readonly clients: Clients; readonly pod: PodSubject; readonly step: Step },
 ): Promise<string> => {
   const { namespace, name: podName, uid } = pod
-  const ours = (await livePod(clients, pod)).spec?.ephemeralContainers?.filter(({ name }) => name.startsWith(PREFIX))
+  const ours = (await readPod(clients, pod)).spec?.ephemeralContainers?.filter(({ name }) => name.startsWith(PREFIX))
   if (ours && ours.length >= MOST) {
     throw new YarakError('refused', `pod ${namespace}/${podName} has ${ours.length} containers of ours already`, {
       permanent: true,
@@ -64,7 +64,7 @@ export const untilContainer = async (
   { clients, pod, signal }: { readonly clients: Clients; readonly pod: PodSubject; readonly signal: AbortSignal },
 ): Promise<V1ContainerState> => {
   for (;;) {
-    const state = stateOf(await livePod(clients, pod), name)
+    const state = stateOf(await readPod(clients, pod), name)
     if (state.terminated ?? state[what]) return state
     const { reason = '', message = '' } = state.waiting ?? {}
     if (STUCK.has(reason)) {

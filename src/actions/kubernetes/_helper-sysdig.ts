@@ -12,13 +12,6 @@ export interface Capture {
   readonly max_size: number
 }
 
-export const nodeOf = ({ metadata, spec }: V1Pod): string => {
-  if (spec?.nodeName) return spec.nodeName
-  throw new YarakError('failed', `pod ${metadata?.namespace}/${metadata?.name} has no node yet`, {
-    reason: 'not-scheduled',
-  })
-}
-
 export const CONTAINER = 'sysdig'
 export const FILE = '/capture/sysdig.scap.gz'
 

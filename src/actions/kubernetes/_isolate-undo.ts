@@ -3,7 +3,8 @@ import type { Result, Undo, Undoable, UndoStep } from '../../plugin.ts'
 import { apiPath, type Clients, kubernetes } from '../../resources/kubernetes.ts'
 import { ENFORCER, LENS, policyOf } from './_isolate.ts'
 import { ISOLATED } from './_isolate-rules.ts'
-import { POLICIES, type Policy, unlessThere } from './_policy.ts'
+import { unlessGone } from './_object.ts'
+import { POLICIES, type Policy } from './_policy.ts'
 import { undoValues, type Values } from './_undo.ts'
 
 /** Puts the labels back, then deletes the policy, which selects nothing any more; not while the pod is still isolated. */
@@ -36,7 +37,7 @@ const deletePolicy = async (
 ): Promise<void> => {
   const { apiVersion, resource } = POLICIES[enforcer]
   const path = apiPath(apiVersion, 'namespaces', namespace, resource, name)
-  const policy = await unlessThere(send({ method: 'GET', path }) as Promise<Policy>)
+  const policy = await unlessGone<Policy | undefined>(send({ method: 'GET', path }) as Promise<Policy>, undefined)
   if (policy?.metadata.labels?.[ISOLATED] === undefined) return
-  await unlessThere(send({ method: 'DELETE', path, body: { preconditions: { uid: policy.metadata.uid } } }))
+  await unlessGone(send({ method: 'DELETE', path, body: { preconditions: { uid: policy.metadata.uid } } }), undefined)
 }

@@ -5,6 +5,7 @@ import { type Clients, type Live, notesOn } from '../../resources/kubernetes.ts'
 import { ISOLATED } from './_isolate-rules.ts'
 import { keysOf, letsThrough, selects, without } from './_isolate-select.ts'
 import type { Policy } from './_policy.ts'
+import { readPod } from './_read-pod.ts'
 import type { PodSubject } from './resolve.ts'
 import type { Lens, Values } from './_undo.ts'
 import { workloadOf } from './_workload.ts'
@@ -43,14 +44,9 @@ export interface Plan {
  * The pod as it is now.
  * @throws YarakError `gone` with the reason `changed`; `refused` with the reason `host-network`: no policy holds there
  */
-export const readPod = async ({ core }: Clients, { namespace, name, uid }: PodSubject): Promise<V1Pod> => {
-  const pod = await core.readNamespacedPod({ namespace, name })
-  if (pod.metadata?.uid !== uid) {
-    throw new YarakError('gone', `pod ${namespace}/${name} was replaced by another of the same name`, {
-      permanent: true,
-      reason: 'changed',
-    })
-  }
+export const podToIsolate = async (clients: Clients, subject: PodSubject): Promise<V1Pod> => {
+  const { namespace, name } = subject
+  const pod = await readPod(clients, subject)
   if (!pod.spec?.hostNetwork) return pod
   throw new YarakError('refused', `pod ${namespace}/${name} uses the network of its node, where no policy holds`, {
     permanent: true,

@@ -13,6 +13,7 @@ import { apiPath, type Clients, kubernetes } from '../../resources/kubernetes.ts
 import { pastConflicts } from './_conflict.ts'
 import { refused } from './_identity.ts'
 import { isName } from './_names.ts'
+import { nodeNameOf } from './_read-pod.ts'
 import { findPermissions, livePod } from './resolve.ts'
 import { subjectFrom } from './_subject.ts'
 import { type Lens, NODES, setNoted, undoValues } from './_undo.ts'
@@ -39,11 +40,7 @@ export const nodeSubject: Resolver = async (target, io, event) => {
   if (target.resource === 'nodes') return target.name === undefined ? undefined : auditedNode(target.name, io)
   const found = await livePod(target, io, event)
   if (!found) return undefined
-  const { metadata, spec } = found.pod
-  if (spec?.nodeName) return readNode(spec.nodeName, io)
-  throw new YarakError('failed', `pod ${metadata?.namespace}/${metadata?.name} has no node yet`, {
-    reason: 'not-scheduled',
-  })
+  return readNode(nodeNameOf(found.pod), io)
 }
 
 /** The API server has taken it for a node: when there is none, it is gone. */

@@ -105,6 +105,15 @@ export const unlessGone = async <T>(answer: Promise<T>, otherwise: T): Promise<T
   }
 }
 
+/** Creates, unless it is there already. */
+export const unlessExists = async (create: Promise<unknown>): Promise<void> => {
+  try {
+    await create
+  } catch (error) {
+    if (!(error instanceof YarakError) || error.reason !== 'already-exists') throw error
+  }
+}
+
 /** An object that is named in the settings and is not there is a mistake, and no success as a pod that is gone is. */
 export const unlessAbsent = async <T>(answer: Promise<T>): Promise<T> => {
   try {

@@ -4,7 +4,7 @@ import type { V1LabelSelector } from '@kubernetes/client-node'
 import { type PolicyRule, type Step, type Undo, type UndoKind, YarakError, z } from '../../plugin.ts'
 import { apiPath, type Clients, kubernetes, type Live } from '../../resources/kubernetes.ts'
 import { isNamespace } from './_names.ts'
-import { marksOf } from './_object.ts'
+import { marksOf, unlessGone } from './_object.ts'
 import type { PodSubject } from './resolve.ts'
 import { created, noteFor, undoCreated } from './_undo.ts'
 import type { Workload } from './_workload.ts'
@@ -146,7 +146,10 @@ const isRace = (error: unknown): boolean =>
 const write = async ({ clients, step, of, at }: Put, draft: Draft): Promise<Policy> => {
   const folder = apiPath(of.apiVersion, 'namespaces', at.namespace, of.resource)
   const path = `${folder}/${encodeURIComponent(at.name)}`
-  const before = await unlessThere(clients.send({ method: 'GET', path }) as Promise<Policy>)
+  const before = await unlessGone<Policy | undefined>(
+    clients.send({ method: 'GET', path }) as Promise<Policy>,
+    undefined,
+  )
   if (before && before.metadata.labels?.[MANAGED] !== 'yarak') throw foreign(of, at)
   const { labels, annotations, ownerReferences, spec } = draft(before)
   const marks = marksOf(step)
@@ -167,13 +170,3 @@ const foreign = ({ resource }: PolicyKind, { namespace, name }: Put['at']): Yara
     permanent: true,
     reason: 'conflict',
   })
-
-/** Undefined where there is no such object. */
-export const unlessThere = async <T>(answer: Promise<T>): Promise<T | undefined> => {
-  try {
-    return await answer
-  } catch (error) {
-    if (error instanceof YarakError && error.code === 'gone') return undefined
-    throw error
-  }
-}

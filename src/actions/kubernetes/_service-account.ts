@@ -2,7 +2,7 @@
 import type { V1Pod, V1Secret, V1ServiceAccount } from '@kubernetes/client-node'
 import { type Step, YarakError } from '../../plugin.ts'
 import type { Clients } from '../../resources/kubernetes.ts'
-import { marksOf } from './_object.ts'
+import { marksOf, unlessExists, unlessGone } from './_object.ts'
 import type { PodSubject } from './resolve.ts'
 
 export interface Account {
@@ -78,7 +78,7 @@ export const renewed = (
 /** Deletes the account and creates it anew, so that after each request a later try knows how to go on. */
 export const replaceAccount = async (
   account: Account,
-  { old, fresh, pod, step }: { old: V1ServiceAccount; fresh: V1ServiceAccount; pod: PodSubject; step: Step },
+  { old, fresh, pod }: { old: V1ServiceAccount; fresh: V1ServiceAccount; pod: PodSubject },
 ): Promise<void> => {
   const { clients, namespace, name } = account
   const { core, patchAs } = clients
@@ -95,26 +95,18 @@ export const replaceAccount = async (
   await note(JSON.stringify(fresh))
   const uid = old.metadata?.uid
   if (uid !== undefined) {
-    await unlessGone(core.deleteNamespacedServiceAccount({ namespace, name, body: { preconditions: { uid } } }))
+    await unlessGone<unknown>(
+      core.deleteNamespacedServiceAccount({ namespace, name, body: { preconditions: { uid } } }),
+      undefined,
+    )
   }
-  await unlessThere(core.createNamespacedServiceAccount({ namespace, body: fresh, fieldManager: 'yarak' }), step)
-  await unlessGone(note(null))
+  // the namespace's own controller makes `default` anew by itself
+  await unlessExists(core.createNamespacedServiceAccount({ namespace, body: fresh, fieldManager: 'yarak' }))
+  await unlessGone<unknown>(note(null), undefined)
 }
 
 export const deleteSecret = ({ core }: Clients, { metadata = {} }: V1Secret): Promise<unknown> => {
   const { namespace = '', name = '', uid } = metadata
-  return unlessGone(core.deleteNamespacedSecret({ namespace, name, body: { preconditions: { ...(uid && { uid }) } } }))
-}
-
-const unlessGone = async (done: Promise<unknown>): Promise<unknown> =>
-  done.catch((error: unknown) => {
-    if (!(error instanceof YarakError) || error.code !== 'gone') throw error
-  })
-
-/** The namespace's own controller makes `default` anew by itself. */
-const unlessThere = async (done: Promise<unknown>, { log }: Pick<Step, 'log'>): Promise<void> => {
-  await done.catch((error: unknown) => {
-    if (!(error instanceof YarakError) || error.reason !== 'already-exists') throw error
-    log.debug('the account was there again already')
-  })
+  const body = { preconditions: { ...(uid && { uid }) } }
+  return unlessGone<unknown>(core.deleteNamespacedSecret({ namespace, name, body }), undefined)
 }

@@ -1,6 +1,6 @@
 import { defineAction, messageOf, type Result, YarakError, z } from '../../plugin.ts'
 import { apiPath, type Clients, kubernetes } from '../../resources/kubernetes.ts'
-import { livePod } from './_exec-container.ts'
+import { nodeNameOf, readPod } from './_read-pod.ts'
 import { isNamespace } from './_names.ts'
 import { podOf, podPermissions, type PodSubject, podSubject } from './resolve.ts'
 
@@ -44,12 +44,10 @@ export const checkpoint = defineAction({
   async run(settings, step): Promise<Result> {
     const pod = podOf(step)
     const clients = (await step.use(kubernetes)).as(step)
-    const { spec } = await livePod(clients, pod)
-    if (!spec?.nodeName) {
-      throw new YarakError('failed', `pod ${pod.namespace}/${pod.name} has no node yet`, { reason: 'not-scheduled' })
-    }
-    const node = spec.nodeName
-    const containers = settings.container ? [settings.container] : spec.containers.map(({ name }) => name)
+    const live = await readPod(clients, pod)
+    const node = nodeNameOf(live)
+    const all = live.spec?.containers.map(({ name }) => name) ?? []
+    const containers = settings.container ? [settings.container] : all
     const files: string[] = []
     for (const name of containers) files.push(...(await checkpointOf(name, { node, pod, clients })))
     const many = files.length === 1 ? 'a checkpoint' : `${files.length} checkpoints`

@@ -1,7 +1,8 @@
 import { defineAction, type Result, size, YarakError, z } from '../../plugin.ts'
 import { kubernetes } from '../../resources/kubernetes.ts'
 import { fixed } from '../_fixed.ts'
-import { containerOf, livePod } from './_exec-container.ts'
+import { containerOf } from './_exec-container.ts'
+import { readPod } from './_read-pod.ts'
 import { saveLog } from './_exec-save.ts'
 import * as common from './_exec-settings.ts'
 import { addContainer, containerPermission, type HelperContainer, untilContainer } from './_helper-container.ts'
@@ -67,7 +68,7 @@ export const debug = defineAction({
     const pod = podOf(step)
     const cluster = await step.use(kubernetes)
     const clients = cluster.as(step)
-    const target = containerOf(await livePod(clients, pod), step, settings.container)
+    const target = containerOf(await readPod(clients, pod), step, settings.container)
     const name = await addContainer('debug', containerFor(settings, target), { clients, pod, step })
     const what = `${settings.command[0]} beside container ${target} of pod ${pod.namespace}/${pod.name}`
     const objects = { pod: pod.name, namespace: pod.namespace, container: name }

@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto'
-import { defineAction, type Result, type Step, YarakError, z } from '../../plugin.ts'
+import { defineAction, type Result, type Step, z } from '../../plugin.ts'
 import { apiPath, kubernetes } from '../../resources/kubernetes.ts'
 import { pastConflicts } from './_conflict.ts'
-import { marksOf } from './_object.ts'
+import { marksOf, unlessExists } from './_object.ts'
 import { podOf, podPermissions, type PodSubject, podSubject } from './resolve.ts'
 
 const word = (what: string, example: string) =>
@@ -47,29 +47,16 @@ export const event = defineAction({
     const pod = podOf(step)
     const { send } = (await step.use(kubernetes)).as(step)
     const body = eventOf(pod, settings, step)
-    await unlessThere(() =>
-      send({
-        method: 'POST',
-        path: apiPath('events.k8s.io/v1', 'namespaces', pod.namespace, 'events'),
-        query: { fieldManager: 'yarak', dryRun: step.dryRun ? 'All' : undefined },
-        body,
-      }),
-    )
+    const path = apiPath('events.k8s.io/v1', 'namespaces', pod.namespace, 'events')
+    const query = { fieldManager: 'yarak', dryRun: step.dryRun ? 'All' : undefined }
+    // an Event of this name has been written by this very step
+    await unlessExists(pastConflicts(() => send({ method: 'POST', path, query, body })))
     return {
       summary: `${step.dryRun ? 'would write' : 'wrote'} event ${settings.reason} about pod ${pod.namespace}/${pod.name}`,
       objects: { pod: pod.name, namespace: pod.namespace, event: body.metadata.name },
     }
   },
 })
-
-/** An Event of this name has been written by this very step. */
-const unlessThere = async (create: () => Promise<unknown>): Promise<void> => {
-  try {
-    await pastConflicts(create)
-  } catch (error) {
-    if (!(error instanceof YarakError) || error.reason !== 'already-exists') throw error
-  }
-}
 
 /** The object as it is created. */
 export const eventOf = (pod: PodSubject, { reason, action, type, note }: Params, step: Step) => {

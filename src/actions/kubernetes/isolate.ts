@@ -8,8 +8,8 @@ import {
   ownedBy,
   type Plan,
   planFor,
+  podToIsolate,
   policyOf,
-  readPod,
   resultOf,
 } from './_isolate.ts'
 import { ISOLATED, RULES } from './_isolate-rules.ts'
@@ -77,7 +77,7 @@ export const isolate = defineAction({
     const subject = podOf(step)
     const { namespace, name, uid } = subject
     const clients = (await step.use(kubernetes)).as(step)
-    const pod = await readPod(clients, subject)
+    const pod = await podToIsolate(clients, subject)
     const plan = enforcer === 'kubernetes' ? await planFor(clients, subject, pod, settings.strategy) : WHOLE
     const at = { namespace, name: policyOf(uid) }
     // The policy first: the pod is to lose those that it has only when this one holds.

@@ -1,7 +1,8 @@
-import { type Artifact, defineAction, messageOf, type Result, size, type Step, YarakError, z } from '../../plugin.ts'
+import { type Artifact, defineAction, messageOf, type Result, size, type Step, z } from '../../plugin.ts'
 import { apiPath, type Clients, kubernetes } from '../../resources/kubernetes.ts'
 import { type Capped, capped } from '../_text.ts'
 import { isNamespace } from './_names.ts'
+import { readPod } from './_read-pod.ts'
 import { podOf, podPermissions, type PodSubject, podSubject } from './resolve.ts'
 
 const params = z.strictObject({
@@ -58,11 +59,8 @@ export const log = defineAction({
   },
 })
 
-const containersOf = async ({ core }: Clients, pod: PodSubject, { container }: Params): Promise<readonly string[]> => {
-  const { metadata, spec } = await core.readNamespacedPod({ namespace: pod.namespace, name: pod.name })
-  if (metadata?.uid !== pod.uid) {
-    throw new YarakError('gone', `pod ${pod.namespace}/${pod.name} is not the one that it was`, { reason: 'changed' })
-  }
+const containersOf = async (clients: Clients, pod: PodSubject, { container }: Params): Promise<readonly string[]> => {
+  const { spec } = await readPod(clients, pod)
   return container === undefined ? (spec?.containers ?? []).map(({ name }) => name) : [container]
 }
 

@@ -3,7 +3,7 @@ import { defineAction, type PolicyRule, type Result, type Step, z } from '../../
 import { type Clients, kubernetes } from '../../resources/kubernetes.ts'
 import { fixed } from '../_fixed.ts'
 import { cut } from '../_text.ts'
-import { livePod } from './_exec-container.ts'
+import { readPod } from './_read-pod.ts'
 import { refused } from './_identity.ts'
 import { accountOf, deleteSecret, podsOf, renewed, replaceAccount, tokenSecretsOf } from './_service-account.ts'
 import { subjectFrom } from './_subject.ts'
@@ -76,7 +76,7 @@ const byPod = async ({ namespace, name, uid }: PodSubject, { core }: Clients, { 
 }
 
 const byAccount = async (settings: Params, pod: PodSubject, clients: Clients, step: Step): Promise<Result> => {
-  const live = await livePod(clients, pod)
+  const live = await readPod(clients, pod)
   const name = live.spec?.serviceAccountName ?? 'default'
   if (name === 'default' && !settings.allow_default) {
     throw refused('default-account', `pod ${pod.namespace}/${pod.name} runs as \`default\`: see allow_default`)
@@ -86,7 +86,7 @@ const byAccount = async (settings: Params, pod: PodSubject, clients: Clients, st
   for (const one of losing) await step.judge(subjectFrom('Pod', one.metadata ?? {}))
   if (!step.dryRun) {
     const going = new Set(secrets.flatMap(({ metadata }) => metadata?.name ?? []))
-    await replaceAccount(account, { old, fresh: renewed(old, going, step), pod, step })
+    await replaceAccount(account, { old, fresh: renewed(old, going, step), pod })
     for (const secret of secrets) await deleteSecret(clients, secret)
   }
   return told(step, { pod, name, losing, tokens: secrets.length })

@@ -2,11 +2,11 @@ import { defineAction, type Result, size, type Step, z } from '../../plugin.ts'
 import { type Clients, kubernetes } from '../../resources/kubernetes.ts'
 import { fixed } from '../_fixed.ts'
 import { wholly } from './_exec.ts'
-import { livePod } from './_exec-container.ts'
+import { nodeNameOf, readPod } from './_read-pod.ts'
 import { saveStream } from './_exec-save.ts'
 import { captureTime, image } from './_exec-settings.ts'
 import { type Helping, jobPermissions, withHelper } from './_helper-job.ts'
-import { type Capture, CONTAINER, FILE, nodeOf, specFor, sysdigCommand } from './_helper-sysdig.ts'
+import { type Capture, CONTAINER, FILE, specFor, sysdigCommand } from './_helper-sysdig.ts'
 import { podOf, podPermissions, podSubject } from './resolve.ts'
 
 const IMAGE = 'docker.io/sysdig/sysdig:0.38.1'
@@ -63,12 +63,12 @@ export const sysdig = defineAction({
     const pod = podOf(step)
     const cluster = await step.use(kubernetes)
     const clients = cluster.as(step)
-    const live = await livePod(clients, pod)
+    const live = await readPod(clients, pod)
     const command = sysdigCommand(settings, live)
-    const helper = { what: 'sysdig', lifetime: settings.duration + MARGIN, spec: specFor(settings, nodeOf(live)) }
-    const of = settings.scope === 'node' ? `node ${nodeOf(live)}` : `pod ${pod.namespace}/${pod.name}`
+    const helper = { what: 'sysdig', lifetime: settings.duration + MARGIN, spec: specFor(settings, nodeNameOf(live)) }
+    const of = settings.scope === 'node' ? `node ${nodeNameOf(live)}` : `pod ${pod.namespace}/${pod.name}`
     const what = `${settings.duration / 1_000} s of the system calls of ${of}`
-    const objects = { pod: pod.name, namespace: pod.namespace, node: nodeOf(live) }
+    const objects = { pod: pod.name, namespace: pod.namespace, node: nodeNameOf(live) }
     const made = await withHelper(helper, { cluster, clients, step }, async (at) => ({
       job: at.job,
       artifact: await capture(command, settings, { at, clients, step }),

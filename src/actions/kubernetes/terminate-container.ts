@@ -2,7 +2,7 @@ import type { V1ContainerStatus, V1Pod } from '@kubernetes/client-node'
 import { defineAction, type Result, type Step, YarakError, z } from '../../plugin.ts'
 import { type Cluster, kubernetes } from '../../resources/kubernetes.ts'
 import { wholly } from './_exec.ts'
-import { livePod } from './_exec-container.ts'
+import { nodeNameOf, readPod } from './_read-pod.ts'
 import { jobPermissions, withHelper } from './_helper-job.ts'
 import { refused } from './_identity.ts'
 import { isNamespace } from './_names.ts'
@@ -50,11 +50,11 @@ export const terminateContainer = defineAction({
     const cluster = await step.use(kubernetes)
     const image = helperImage(cluster)
     const clients = cluster.as(step)
-    const live = await livePod(clients, pod)
+    const live = await readPod(clients, pod)
     const found = containerIn(live, container, step, pod)
     const { socket, id } = runtimeOf(found)
     const lifetime = grace_period_seconds * 1_000 + MARGIN
-    const helper = { what: 'stop', lifetime, spec: specFor(image, socket, live.spec?.nodeName) }
+    const helper = { what: 'stop', lifetime, spec: specFor(image, socket, nodeNameOf(live)) }
     const command = crictl(socket, 'stop', '--timeout', String(grace_period_seconds), id)
     const done = await withHelper(helper, { cluster, clients, step }, (at) =>
       clients.exec({ namespace: at.namespace, pod: at.pod, container: CONTAINER, command }, async (output) => {
@@ -121,8 +121,7 @@ const crictl = (socket: string, ...args: readonly string[]): readonly string[] =
   ...args,
 ]
 
-const specFor = (image: string, socket: string, nodeName: string | undefined) => {
-  if (!nodeName) throw new YarakError('failed', 'the pod has no node yet', { reason: 'not-scheduled' })
+const specFor = (image: string, socket: string, nodeName: string) => {
   const resources = { requests: { cpu: '10m', memory: '16Mi' }, limits: { cpu: '200m', memory: '64Mi' } }
   return {
     nodeName,
