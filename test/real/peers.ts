@@ -12,6 +12,8 @@ type Settings = Readonly<Record<string, unknown>>
 export interface FalcosidekickOptions {
   /** The configuration file, e.g. `{ webhook: { address } }`; where it listens is added. */
   readonly config?: Settings
+  /** Variables that it gets besides. */
+  readonly env?: Readonly<Record<string, string>>
 }
 
 export interface TalonOptions {
@@ -22,6 +24,8 @@ export interface TalonOptions {
   readonly notifiers?: Readonly<Record<string, Settings>>
   /** More of the configuration file, e.g. `otel`. */
   readonly config?: Settings
+  /** Variables that it gets besides. */
+  readonly env?: Readonly<Record<string, string>>
 }
 
 export interface PeerAddresses {
@@ -29,7 +33,7 @@ export interface PeerAddresses {
   readonly url: string
 }
 
-interface PeerSpec<O extends object> {
+interface PeerSpec<O extends { readonly env?: Readonly<Record<string, string>> }> {
   readonly name: string
   /** Names the program. */
   readonly variable: string
@@ -43,7 +47,9 @@ const environment = (): NodeJS.ProcessEnv => ({ PATH: process.env.PATH, HOME: pr
 
 const host = '127.0.0.1'
 
-const peer = <O extends object>(spec: PeerSpec<O>): Part<PeerAddresses, O> => ({
+const peer = <O extends { readonly env?: Readonly<Record<string, string>> }>(
+  spec: PeerSpec<O>,
+): Part<PeerAddresses, O> => ({
   name: spec.name,
   version: 'as installed',
   missing: () => missing(spec.variable),
@@ -53,7 +59,7 @@ const peer = <O extends object>(spec: PeerSpec<O>): Part<PeerAddresses, O> => ({
     launch(spec.name, async (run) => {
       const port = await freePort()
       const flags = spec.arguments(run, port, options ?? ({} as O))
-      run.spawn(process.env[spec.variable] ?? '', flags, { env: environment() })
+      run.spawn(process.env[spec.variable] ?? '', flags, { env: { ...environment(), ...options?.env } })
       const url = `http://${host}:${port}`
       await run.ready(answers(`${url}${spec.healthPath}`))
       return { url }
