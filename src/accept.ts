@@ -1,5 +1,6 @@
 /** Accepting an event: room, parsing, matching, the span of its reception, and what becomes of it. */
 import { clusterOf, type OriginSettings } from './cluster.ts'
+import type { CompatMetrics } from './compat-metrics.ts'
 import type { Counters } from './counters.ts'
 import { asYarakError, messageOf, YarakError } from './errors.ts'
 import { type FalcoEvent, parseEvent } from './event.ts'
@@ -31,6 +32,7 @@ export interface Source {
 export interface AcceptorHost {
   readonly tracing: Tracing
   readonly counters: Counters
+  readonly compat?: CompatMetrics | undefined
   readonly log: Log
   readonly limits: Limits
   readonly journal: Journal
@@ -74,6 +76,7 @@ export const createAcceptor = (host: AcceptorHost): Acceptor => {
     const known = open.get(id)
     if (known) return { id, done: settledWith(known, source) }
     if (source.replayable && journal.wasSettled(id)) return { id, done: repeated(source) }
+    host.compat?.accepted(event)
     if (event.source === 'internal') counters.add('yarak_falco_internal_total', { rule: event.rule })
     const wanted = select(event)
     if (wanted.nobody) return pass(wanted, source, reception(wanted, options, source, at))
@@ -119,8 +122,9 @@ export const createAcceptor = (host: AcceptorHost): Acceptor => {
     }
 
   /** What an event asks for, of the generation that it enters. */
-  const select = (event: FalcoEvent): Wanted => {
+  const select = (given: FalcoEvent): Wanted => {
     const generation = generations.enter()
+    const event = generation.enrich(given)
     const { matcher, outputs } = generation
     const cluster = clusterOf(event, generation.cluster)
     const scope: Scope = { event, target: targetOf(event), ...(cluster !== undefined && { cluster }) }
@@ -187,6 +191,7 @@ export const createAcceptor = (host: AcceptorHost): Acceptor => {
     const told = host.responder.tell(reception)
     const responses = rules.flatMap((rule) => {
       counters.add('yarak_rules_matched_total', { rule: rule.name })
+      host.compat?.matched(rule.name, reception.scope.event)
       return host.responder.respond(rule, reception) ?? []
     })
     const reports = await Promise.all(responses)
@@ -259,6 +264,7 @@ export const createAcceptor = (host: AcceptorHost): Acceptor => {
       } catch (thrown) {
         const error = asYarakError(thrown)
         counters.add('yarak_events_rejected_total', { input: source.id, reason: error.code })
+        host.compat?.rejected()
         if (!known && LOST.includes(error.code)) bury(source.id, error, { body: rawText(raw), ...options })
         throw error
       } finally {
@@ -272,6 +278,7 @@ export const createAcceptor = (host: AcceptorHost): Acceptor => {
       if (what === 'skipped') return counters.add('yarak_input_skipped_total', { input, reason })
       counters.add('yarak_events_received_total', { input })
       counters.add('yarak_events_rejected_total', { input, reason })
+      host.compat?.rejected()
       if (lost) bury(input, new YarakError('invalid', lost.message, { reason }), lost)
     },
     unsettled: () => open.size + parked.size,

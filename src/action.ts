@@ -187,6 +187,8 @@ export interface StepReport {
   readonly summary: string
   /** The step was not really run: observe mode, or `dryRun`. */
   readonly simulated?: boolean
+  /** What it changed can be taken back. */
+  readonly undoable?: boolean
   readonly objects?: Readonly<Record<string, string>>
   readonly output?: string
   readonly artifacts?: readonly Artifact[]

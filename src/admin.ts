@@ -7,9 +7,12 @@ import { z } from 'zod'
 import { mountResponses, type ResponsesOptions } from './admin-responses.ts'
 import { asYarakError, YarakError } from './errors.ts'
 import type { Journal, LetterQuery, StoredLetter } from './journal/index.ts'
+import type { OutputHealth } from './ops.ts'
 
 export interface AdminOptions extends ResponsesOptions {
   readonly journal: Pick<Journal, 'letters' | 'unbury' | 'stats' | 'responses'>
+  /** How the outputs are. Default none. */
+  readonly outputs?: () => readonly OutputHealth[]
   /** Tries a dead letter again. When it resolves the letter is removed, when it rejects it stays. */
   replay(letter: StoredLetter): Promise<{ readonly outcome: string }>
   /**
@@ -45,6 +48,7 @@ export type Replayed =
  * - `GET /admin/dlq/:id`: one, with its body
  * - `DELETE /admin/dlq/:id`, or `DELETE /admin/dlq` with a filter or `all=true`: `{ removed }`
  * - `POST /admin/dlq/:id/replay`, or `POST /admin/dlq/replay` with a filter or `all=true`: see {@link Replayed}
+ * - `GET /admin/outputs`: `{ outputs }`, each with its queue, its breaker and its last error
  * - `GET /admin/journal`: its state and what is in it
  * - `GET /admin/responses?id&rule&outcome&before&limit`: responses, the latest first; `id` may be its beginning; see
  *   {@link ResponsePage}
@@ -67,6 +71,7 @@ export const mountAdmin = (options: AdminOptions): Hono => {
     await next()
   })
 
+  app.get('/admin/outputs', (c) => c.json({ outputs: options.outputs?.() ?? [] }))
   app.get('/admin/journal', async (c) => c.json(await journal.stats()))
   app.get('/admin/dlq', async (c) => {
     const query = queryOf(c)

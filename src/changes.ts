@@ -5,7 +5,19 @@ import { type GatewayOptions, inputOf } from './options.ts'
 
 /** One difference between two sets of options. */
 export interface Change {
-  readonly what: 'rule' | 'output' | 'guards' | 'mode' | 'cluster' | 'input' | 'resource' | 'context'
+  readonly what:
+    | 'rule'
+    | 'output'
+    | 'guards'
+    | 'mode'
+    | 'cluster'
+    | 'enrich'
+    | 'metrics'
+    | 'redact'
+    | 'traceUrl'
+    | 'input'
+    | 'resource'
+    | 'context'
   /** Empty where there is only one. */
   readonly name: string
   readonly change: 'added' | 'removed' | 'changed'
@@ -23,13 +35,17 @@ export const compareOptions = (before: GatewayOptions, after: GatewayOptions): C
   ...whole('guards', before.guards ?? {}, after.guards ?? {}),
   ...whole('mode', before.mode ?? 'observe', after.mode ?? 'observe'),
   ...whole('cluster', before.cluster, after.cluster),
+  ...whole('enrich', before.enrich, after.enrich),
   ...compare('context', usesOf(before.contexts), usesOf(after.contexts)),
+  ...whole('metrics', before.metrics ?? {}, after.metrics ?? {}, true),
+  ...whole('redact', before.redact, after.redact, true),
+  ...whole('traceUrl', before.traceUrl, after.traceUrl, true),
   ...compare('input', inputsOf(before), inputsOf(after), true),
   ...compare('resource', usesOf(before.resources), usesOf(after.resources), true),
 ]
 
-const whole = (what: What, before: unknown, after: unknown): Change[] =>
-  isDeepStrictEqual(before, after) ? [] : [{ what, name: '', change: 'changed', needsRestart: false }]
+const whole = (what: What, before: unknown, after: unknown, needsRestart = false): Change[] =>
+  isDeepStrictEqual(before, after) ? [] : [{ what, name: '', change: 'changed', needsRestart }]
 
 const compare = (what: What, before: Named, after: Named, needsRestart = false): Change[] => [
   ...[...after].flatMap(([name, value]): Change[] => {

@@ -13,6 +13,7 @@ export const COUNTERS = {
   yarak_input_skipped_total: 'Things an input read that are not events, by input and reason.',
   yarak_reloads_total: 'Reloads of the configuration, by outcome.',
   yarak_input_failures_total: 'Times an input failed and was started again, by input.',
+  yarak_enrich_failures_total: 'Templated fields that an event did not get, by field.',
   yarak_falco_internal_total: "Falco's own reports (source internal), by rule.",
   yarak_rules_matched_total: 'Matches of a rule, by rule.',
   yarak_rule_field_missing_total:
@@ -26,6 +27,7 @@ export const COUNTERS = {
   yarak_notices_offered_total: 'Notices offered to an output.',
   yarak_notices_delivered_total: 'Notices that an output took.',
   yarak_notices_filtered_total: 'Notices that the filter of an output left out.',
+  yarak_notices_folded_total: 'Alerts that were held back for the digest of an output.',
   yarak_notices_dead_lettered_total: 'Notices given up, by output and reason.',
   yarak_notices_restored_total: 'Notices that an earlier run left in the journal, by output.',
   yarak_notices_retried_total: 'Further tries of deliveries, by output.',
@@ -104,7 +106,13 @@ const escape = (text: string): string =>
     .replaceAll('"', String.raw`\"`)
     .replaceAll('\n', String.raw`\n`)
 
-const page = (name: string, help: string, type: string, series: readonly (readonly [Labels, number])[]): string[] => [
+/** A family in the text format, line by line. */
+export const page = (
+  name: string,
+  help: string,
+  type: string,
+  series: readonly (readonly [Labels, number])[],
+): string[] => [
   `# HELP ${name} ${help}`,
   `# TYPE ${name} ${type}`,
   ...series.map(([labels, value]) => {

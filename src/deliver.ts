@@ -1,56 +1,36 @@
-/** Wraps an output: filter, queue, retries, dead letter. An output declares how to send, and nothing of this. */
-import { z } from 'zod'
-import { backoff, orAborted, pause } from './backoff.ts'
+/** Wraps an output: filter, digest, queue, gate, retries, dead letter. An output declares how to send, and nothing of this. */
+import { createAttempts } from './attempts.ts'
+import { backoff, orCut, pause } from './backoff.ts'
+import type { CompatMetrics } from './compat-metrics.ts'
 import type { Counters } from './counters.ts'
-import { asYarakError, messageOf, YarakError } from './errors.ts'
-import { parsePriority, PRIORITIES, severity } from './event.ts'
-import type { Scope } from './names.ts'
+import type { DeliverySettings } from './delivery-settings.ts'
+import { createDigests } from './digest.ts'
+import { asYarakError, type ErrorOptions, messageOf, YarakError } from './errors.ts'
+import type { HttpConnection } from './http-settings.ts'
 import type { DeadLetter, Journal } from './journal/index.ts'
+import type { Scope } from './names.ts'
+import { createFilter } from './output-filter.ts'
+import { type BreakerState, createGate } from './output-gate.ts'
+import { createQueue } from './output-queue.ts'
 import type { Io, Log, Notice, Output, Sender, Use } from './plugin.ts'
-import { compileSelection } from './rules/matcher.ts'
-import { conditionSetting } from './rules/parsed.ts'
-import { matchSettings } from './rules/rule.ts'
-import { duration } from './settings.ts'
+import { redactNotice } from './present.ts'
+import { createRedact } from './redact.ts'
+import { createSender } from './sender.ts'
 import { createShelf, endKept, type Item } from './shelf.ts'
 import { noticeText, readNotice } from './stored.ts'
+import { targetOf } from './target.ts'
 import type { Span, Tracing } from './telemetry.ts'
-
-/** The settings that every output has, beside its own. */
-export const deliverySettings = z.strictObject({
-  tell: z
-    .enum(['events', 'responses', 'both', 'none'])
-    .default('events')
-    .describe('What it is told of; none: it only keeps files. A rule with this output in `notify` adds its reports.'),
-  minimumPriority: z
-    .string()
-    .refine((text) => text === '' || parsePriority(text) !== undefined, `must be one of ${PRIORITIES.join(', ')}`)
-    .default('')
-    .describe('Events below are not told.'),
-  match: matchSettings.optional().describe('Only events that match are told.'),
-  condition: conditionSetting()
-    .optional()
-    .describe("Only events for which this condition in Falco's language holds are told."),
-  timeout: duration().prefault('10s').describe('Deadline of one delivery.'),
-  retryFor: duration()
-    .optional()
-    .describe('How long a delivery is tried before it is a dead letter. Default 1h; without a journal on disk 10m.'),
-  concurrency: z.int().min(1).max(256).default(8).describe('Deliveries at the same time.'),
-  queue: z
-    .int()
-    .min(1)
-    .default(1_000)
-    .describe('Notices that wait in memory; beyond it they wait in the journal, without one they are dead letters.'),
-})
-
-export type DeliverySettings = z.output<typeof deliverySettings>
 
 /** What a delivery needs of the engine. */
 export interface DeliveryHost {
   readonly tracing: Tracing
   readonly counters: Counters
+  readonly compat?: CompatMetrics | undefined
   readonly log: Log
   readonly journal: Journal
-  io(id: string, span?: Span): Io
+  /** Fires when the gateway begins to stop: batches that are not full wait no longer. */
+  readonly stopping?: AbortSignal
+  io(id: string, span?: Span, connection?: HttpConnection): Io
 }
 
 /** How a notice ended; `kept`: it waits in the journal, over any crash, and nobody needs to wait for it. */
@@ -76,6 +56,7 @@ export interface Delivery {
   readonly queued: number
   /** Why the last delivery failed; undefined when it did not. */
   readonly lastError: string | undefined
+  readonly breaker: BreakerState
   /** Delivers what is queued until the signal fires, keeps or gives up the rest, closes the output. */
   close(giveUp: AbortSignal): Promise<void>
 }
@@ -86,28 +67,34 @@ export const createDelivery = (use: Use<Output>, settings: DeliverySettings, hos
   const { id, plugin } = use
   const labels = { output: id }
   const wants = createFilter(settings)
+  const redact = settings.redact && createRedact(settings.redact)
   const shelf = createShelf(id, host)
-  const queue: Item[] = []
+  const queue = createQueue()
+  const ordered = isOrdered(plugin, settings)
+  const gate = createGate({ breaker: settings.breaker, rate: settings.rate ?? plugin.rate })
+  const { count, linger } = batchOf(use, settings)
+  const digests = settings.digest && createDigests(settings.digest, (notice) => tellDigest(notice))
   /** What is safe in the journal waits there from now on. */
   const draining = new AbortController()
   const closing = new AbortController()
-  let sender: Promise<Sender> | undefined
+  const attempts = createAttempts(settings.timeout)
+  const sender = createSender(use, settings, host)
+  closing.signal.addEventListener('abort', () => attempts.abort(closing.signal.reason as Error), { once: true })
+  let offered = 0
   let running = 0
+  let last = new YarakError('unavailable', `${id} is down`)
   let lastError: string | undefined
+  /** It failed, and all that waits is in the journal: what comes goes there too, in its order. */
+  let keeping = false
+  let isHeeding = false
+  let lingering: NodeJS.Timeout | undefined
   let idle = (): void => {}
-
-  const open = (): Promise<Sender> => {
-    sender ??= Promise.resolve(plugin.open(use.config, host.io(id))).catch((error: unknown) => {
-      sender = undefined
-      throw error
-    })
-    return sender
-  }
 
   const end = (item: Item, how: 'delivered' | 'dead_lettered', error?: YarakError): void => {
     if (error) item.span.fail(error)
     item.span.set({ 'yarak.outcome': how })
     item.span.end()
+    host.compat?.told(plugin.type, how === 'delivered', item.notice.report)
     if (how === 'delivered') host.counters.add('yarak_notices_delivered_total', labels)
     else bury(item, error)
     shelf.drop(item)
@@ -126,44 +113,58 @@ export const createDelivery = (use: Use<Output>, settings: DeliverySettings, hos
 
   /** One try; what is left to try again comes back with the error. */
   const tryOnce = async (items: readonly Item[]): Promise<{ left: readonly Item[]; error?: YarakError }> => {
-    const timeout = AbortSignal.timeout(settings.timeout)
-    const signal = AbortSignal.any([timeout, closing.signal])
+    const attempt = attempts.begin()
+    const { signal } = attempt
     for (const item of items) item.attempts++
     try {
       const first = items[0] as Item
       const send = async (): Promise<void> =>
-        (await open()).send(
+        (await sender.open()).send(
           items.map(({ notice }) => notice),
           signal,
         )
-      await first.span.run(() => orAborted(send(), signal))
+      await first.span.run(() => orCut(send(), signal))
+      gate.succeeded()
       for (const item of items) end(item, 'delivered')
       lastError = undefined
+      keeping = false
       return { left: [] }
     } catch (thrown) {
-      const error = timeout.aborted
-        ? new YarakError('timed_out', `no answer within ${settings.timeout} ms`)
+      const error = attempt.timedOut
+        ? new YarakError('timed_out', `no answer within ${settings.timeout} ms`, partOf(thrown))
         : asYarakError(thrown)
+      if (error.permanent) gate.succeeded()
+      else gate.failed(error)
       lastError = messageOf(error)
       return { left: sortFailed(items, error, end), error }
+    } finally {
+      attempt.end()
     }
   }
 
   const deliver = async (batch: readonly Item[]): Promise<void> => {
+    const stop = (): AbortSignal => (shelf.durable ? draining.signal : closing.signal)
     let left = batch
-    for (let attempt = 1; left.length > 0; attempt++) {
+    for (let attempt = 1; left.length > 0;) {
+      if (!(await gate.enter(stop()))) {
+        if (stop().aborted) return leave(left, last)
+        left = giveUpOverdue(left, 0, last)
+        continue
+      }
       const tried = await tryOnce(left)
       left = tried.left
-      const { error } = tried
-      if (!error || left.length === 0) return
-      const wait = error.retryAfter ?? backoff(attempt)
-      left = giveUpOverdue(left, wait, error)
+      if (!tried.error || left.length === 0) return
+      last = tried.error
+      const wait = last.retryAfter || backoff(attempt++)
+      left = giveUpOverdue(left, wait, last)
       if (left.length === 0) return
-      const stop = shelf.durable ? draining.signal : closing.signal
-      // nobody waits for an output that is down
-      await Promise.all([shelf.keep([...left, ...queue]), pause(wait, stop)])
-      if (stop.aborted) return leave(left, error)
-      for (const item of left) item.span.event('retry', { 'yarak.attempt': attempt, 'yarak.reason': messageOf(error) })
+      // nobody waits for an output that is down; an open gate is all the pause there is
+      const rest = gate.state === 'closed' ? pause(wait, stop()) : undefined
+      keeping = true
+      await Promise.all([shelf.keep(queue.all()), rest])
+      if (stop().aborted) return leave(left, last)
+      for (const item of left)
+        item.span.event('retry', { 'yarak.attempt': item.attempts, 'yarak.reason': messageOf(last) })
       host.counters.add('yarak_notices_retried_total', labels)
     }
   }
@@ -184,11 +185,22 @@ export const createDelivery = (use: Use<Output>, settings: DeliverySettings, hos
     }
   }
 
+  /** Only what is in use: of a reload that fails nothing is left behind. */
+  const heedStop = (): void => {
+    if (isHeeding || linger === 0) return
+    isHeeding = true
+    host.stopping?.addEventListener('abort', pump, { once: true, signal: closing.signal })
+  }
+
   const pump = (): void => {
+    heedStop()
     if (shelf.backlog > 0 && queue.length < settings.queue / 2) void refill()
-    while (running < settings.concurrency && queue.length > 0 && !closing.signal.aborted) {
+    while (running < settings.concurrency && queue.length > 0 && !closing.signal.aborted && !waitsForMore()) {
+      const batch = queue.take(count)
+      if (batch.length === 0) return
       running++
-      void deliver(queue.splice(0, plugin.batch ?? 1)).finally(() => {
+      void deliver(batch).finally(() => {
+        queue.release(batch)
         running--
         pump()
         if (running === 0) idle()
@@ -196,63 +208,119 @@ export const createDelivery = (use: Use<Output>, settings: DeliverySettings, hos
     }
   }
 
+  /** A batch that is not full waits a little, but never at the end. */
+  const waitsForMore = (): boolean => {
+    if (linger === 0 || queue.length >= count || draining.signal.aborted || host.stopping?.aborted) return false
+    const left = (queue.oldest ?? 0) + linger - Date.now()
+    if (left <= 0) return false
+    lingering ??= setTimeout(() => {
+      lingering = undefined
+      pump()
+    }, left)
+    return true
+  }
+
   const refill = async (): Promise<void> => {
     if (draining.signal.aborted) return
-    const taken = await shelf.take(Math.ceil(settings.queue / 2))
-    for (const { notice, at, asked } of taken) {
-      const item = newItem(notice, asked, host.tracing.remote(notice.traceparent, notice.cluster))
+    const before = offered
+    await shelf.take(Math.ceil(settings.queue / 2), ({ notice, at, asked }) => {
+      const item = newItem(redacted(notice), asked, host.tracing.remote(notice.traceparent, notice.cluster))
       queue.push(Object.assign(item, { since: at, kept: true }))
-    }
-    if (taken.length > 0) pump()
+    })
+    if (offered > before) pump()
   }
 
   const newItem = (notice: Notice, asked: boolean, parent: Span | undefined, ended?: Item['end']): Item => {
     const kind = plugin.kind ?? 'internal'
     const span = host.tracing.start(`notify ${id}`, { parent, kind, attributes: { 'yarak.output': id } })
     const own: Notice = span.traceparent ? { ...notice, traceparent: span.traceparent } : notice
-    return { notice: own, asked, span, since: Date.now(), attempts: 0, kept: false, end: ended ?? (() => {}) }
+    const end = ended ?? ((): void => {})
+    const key = ordered ? keyOf(notice) : undefined
+    return { notice: own, number: offered++, key, asked, span, since: Date.now(), attempts: 0, kept: false, end }
   }
 
   const enqueue = (notice: Notice, asked: boolean, parent: Span | undefined): Promise<Delivered> =>
     new Promise((resolve) => {
       const item = newItem(notice, asked, parent, resolve)
-      const full = queue.length >= settings.queue || shelf.backlog > 0
-      if (!full && !closing.signal.aborted) {
+      const overtakes = shelf.durable && shelf.backlog > 0
+      if (!closing.signal.aborted && !overtakes && queue.length < settings.queue) {
         queue.push(item)
-        if (lastError !== undefined) void shelf.keep([item])
+        if (keeping) void shelf.keep([item])
         return pump()
       }
-      if (shelf.durable) return void shelf.put(item)
-      const reason = closing.signal.aborted ? 'closing' : 'queue-full'
-      end(item, 'dead_lettered', new YarakError('overloaded', `the queue of ${id} is full`, { reason }))
+      if (shelf.durable) return void putBack(item)
+      giveUpNew(item)
     })
+
+  /** What waits before it in memory goes to the journal before it, so that it comes back before it. */
+  const putBack = async (item: Item): Promise<void> => {
+    if (shelf.backlog === 0) void shelf.keep(queue.all())
+    if (!(await shelf.put(item))) giveUpNew(item)
+    pump()
+  }
+
+  const giveUpNew = (item: Item): void => {
+    const reason = closing.signal.aborted ? 'closing' : 'queue-full'
+    end(item, 'dead_lettered', new YarakError('overloaded', `the queue of ${id} is full`, { reason }))
+  }
+
+  /** Alerts of one kind that were told a short while ago are held back; over a crash the journal has them. */
+  const fold = (notice: Notice): Promise<Delivered> | undefined => {
+    const folded = digests?.fold(notice)
+    if (!folded) return undefined
+    host.counters.add('yarak_notices_folded_total', labels)
+    return shelf.hold(folded.standsIn).then((isHeld): Delivered => {
+      if (isHeld && folded.instead) shelf.letGo(folded.instead)
+      return 'kept'
+    })
+  }
+
+  const tellDigest = (notice: Notice): void => {
+    host.counters.add('yarak_notices_offered_total', labels)
+    void enqueue(notice, false, host.tracing.remote(notice.traceparent, notice.cluster))
+  }
+
+  const redacted = (notice: Notice): Notice => (redact ? redactNotice(notice, redact) : notice)
 
   return {
     id,
     wants: (scope) => wants({ id: scope.event.id, event: scope.event }, scope),
     store: plugin.stores
       ? async (file, chunks, signal) => {
-          const { store } = await open()
+          const { store } = await sender.open()
           if (!store) throw new YarakError('failed', `${id} keeps no files`, { permanent: true })
           return store(file, chunks, signal)
         }
       : undefined,
     get queued() {
-      return queue.length + running + shelf.backlog
+      return queue.all().length + shelf.backlog
+    },
+    get breaker() {
+      return gate.state
     },
     get lastError() {
       return lastError
     },
-    offer(notice, scope, parent, asked = false) {
+    async offer(notice, scope, parent, asked = false) {
+      if (!asked && !wants(notice, scope)) {
+        host.counters.add('yarak_notices_offered_total', labels)
+        host.counters.add('yarak_notices_filtered_total', labels)
+        return 'filtered'
+      }
+      const waits = shelf.holding(notice.id)
+      if (waits) return waits.then(() => 'kept')
+      const own = redacted(notice)
+      const held = notice.report || asked ? undefined : fold(own)
+      if (held) return held
       host.counters.add('yarak_notices_offered_total', labels)
-      if (asked || wants(notice, scope)) return enqueue(notice, asked, parent)
-      host.counters.add('yarak_notices_filtered_total', labels)
-      return Promise.resolve('filtered')
+      return enqueue(own, asked, parent)
     },
-    again(letter) {
+    async again(letter) {
       const { notice, asked } = readNotice(letter.body)
+      const waits = shelf.holding(notice.id)
+      if (waits) return waits.then(() => 'kept')
       host.counters.add('yarak_notices_offered_total', labels)
-      return enqueue(notice, asked, host.tracing.remote(notice.traceparent, notice.cluster))
+      return enqueue(redacted(notice), asked, host.tracing.remote(notice.traceparent, notice.cluster))
     },
     restore(notices) {
       host.counters.add('yarak_notices_restored_total', labels, notices)
@@ -262,20 +330,18 @@ export const createDelivery = (use: Use<Output>, settings: DeliverySettings, hos
     async close(giveUp) {
       const stopped = new YarakError('closing', 'the gateway stopped', { reason: 'closing' })
       draining.abort(stopped)
+      clearTimeout(lingering)
+      for (const notice of digests?.close() ?? []) tellDigest(notice)
+      pump()
       if (running > 0) {
         const drained = new Promise<void>((resolve) => (idle = resolve))
         if (giveUp.aborted) closing.abort(stopped)
-        giveUp.addEventListener('abort', () => closing.abort(stopped), { once: true })
+        giveUp.addEventListener('abort', () => closing.abort(stopped), { once: true, signal: closing.signal })
         await drained
       }
       closing.abort(stopped)
-      await leave(queue.splice(0), stopped)
-      if (sender)
-        await sender
-          .then((open) => open.close?.())
-          .catch((error: unknown) => {
-            host.log.warn('closing an output failed', { output: id, error: messageOf(error) })
-          })
+      await leave(queue.drain(), stopped)
+      await sender.close()
     },
   }
 }
@@ -295,18 +361,25 @@ const sortFailed = (items: readonly Item[], error: YarakError, end: End): readon
   })
 }
 
+/** What of a batch was delivered before its time was over. */
+const partOf = (thrown: unknown): ErrorOptions =>
+  thrown instanceof YarakError && thrown.failed ? { failed: thrown.failed } : {}
+
 type End = (item: Item, how: 'delivered' | 'dead_lettered', error?: YarakError) => void
 
-type Wants = (notice: Notice, scope: Scope) => boolean
+/** What is about one target arrives in order. */
+const isOrdered = (plugin: Output, { order }: DeliverySettings): boolean =>
+  order === undefined ? plugin.ordered === true : order === 'target'
 
-/** @throws YarakError `config` when the filter itself is wrong */
-const createFilter = (settings: DeliverySettings): Wants => {
-  const lowest = parsePriority(settings.minimumPriority)
-  const floor = lowest ? severity(lowest) : -1
-  const selected = compileSelection(settings)
-  return (notice, scope) => {
-    const kind = notice.report ? 'responses' : 'events'
-    const told = settings.tell === 'both' || settings.tell === kind
-    return told && severity(notice.event.priority) >= floor && selected(scope)
+const keyOf = ({ event, cluster = '' }: Notice): string | undefined => {
+  const { key } = targetOf(event)
+  return key && `${cluster} ${key}`
+}
+
+const batchOf = ({ plugin, config }: Use<Output>, settings: DeliverySettings) => {
+  const { batch = 1, linger = 0 } = plugin.batching?.(config) ?? plugin
+  return {
+    count: Math.min(batch, settings.batch?.count ?? batch),
+    linger: batch === 1 ? 0 : (settings.batch?.wait ?? linger),
   }
 }

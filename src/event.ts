@@ -1,5 +1,8 @@
 /** The Falco event: parsed once, frozen. The only place that knows Falco's JSON. */
 import { YarakError } from './errors.ts'
+import { toJson } from './json.ts'
+
+export { toJson } from './json.ts'
 
 /** Severities as Falco spells them, most severe first. */
 export const PRIORITIES = [
@@ -391,9 +394,3 @@ const deepFreeze = (value: unknown): void => {
   Object.freeze(value)
   for (const inner of Object.values(value)) deepFreeze(inner)
 }
-
-const rawJson = (JSON as unknown as { rawJSON(text: string): unknown }).rawJSON
-
-/** JSON.stringify that writes bigints as the numbers they are. */
-export const toJson = (value: unknown, indent?: number): string =>
-  JSON.stringify(value, (_key, inner: unknown) => (typeof inner === 'bigint' ? rawJson(String(inner)) : inner), indent)

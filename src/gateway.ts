@@ -1,10 +1,12 @@
 /** The gateway: wires inputs, rules and outputs, and owns their start and stop. */
 import { Hono } from 'hono'
 import { createAcceptor, type Source } from './accept.ts'
+import { pause } from './backoff.ts'
 import { type Change, compareOptions } from './changes.ts'
 import { readOrigin } from './cluster.ts'
+import { type CompatMetrics, compatMetricsSettings, createCompatMetrics, metricsSettings } from './compat-metrics.ts'
 import { createCounters } from './counters.ts'
-import type { Delivery } from './deliver.ts'
+import type { Delivery, DeliveryHost } from './deliver.ts'
 import { messageOf, YarakError } from './errors.ts'
 import { createGeneration, createGenerations, unique } from './generation.ts'
 import { createGuardMemory, type GuardMemory } from './guard.ts'
@@ -17,13 +19,16 @@ import { createLeftovers } from './leftovers.ts'
 import { createPlaces } from './limit.ts'
 import { type GatewayOptions, inputOf, type InputInput, LIMITS, SILENT } from './options.ts'
 import { type Health, mountOps } from './ops.ts'
-import type { Emit, InputIo, Io, Mode, Notice } from './plugin.ts'
+import type { Emit, EmitOptions, InputIo, Log, Mode, Notice } from './plugin.ts'
+import { createPresenter } from './present.ts'
+import { createRedact, type Redact, redactSettings } from './redact.ts'
+import { redactedJournal, redactedLog } from './redacted.ts'
 import { createResources } from './resources.ts'
 import { createResponder } from './respond.ts'
 import { memoryState } from './state.ts'
 import { createSubscribers } from './subscribe.ts'
 import { createSupervisor, type InputStatus, type Mount } from './supervise.ts'
-import { createTracing, type Span } from './telemetry.ts'
+import { createTracing } from './telemetry.ts'
 import { createTemplates } from './template.ts'
 import { createUndoing, type Undoing } from './undoing.ts'
 import { VERSION } from './version.ts'
@@ -86,16 +91,18 @@ export interface Gateway {
  * await gateway.start()
  */
 export const createGateway = (options: GatewayOptions): Gateway => {
-  const { inputs = [], log = SILENT } = options
+  const { inputs = [] } = options
+  const redact = options.redact && createRedact(redactSettings.parse(options.redact))
+  const log = withRedact(redactedLog, options.log ?? SILENT, redact)
   const limits = { ...LIMITS, ...options.limits }
-  const tracing = createTracing(VERSION)
+  const tracing = createTracing(VERSION, redact?.text)
   const counters = createCounters()
   const templates = createTemplates()
-  const http = createHttpClient(options.dispatcher)
+  const http = createHttpClient({ dispatcher: options.dispatcher, env: options.env ?? {} })
   const subscribers = createSubscribers<Notice>()
   const stopping = new AbortController()
   const interrupt = new AbortController()
-  const journal = options.journal ?? memoryJournal()
+  const journal = withRedact(redactedJournal, options.journal ?? memoryJournal(), redact)
   const state = options.state ?? memoryState()
   const ioHost: IoHost = {
     tracing,
@@ -106,17 +113,22 @@ export const createGateway = (options: GatewayOptions): Gateway => {
     state: (id) => state.of(id),
     resources: () => resources,
   }
-  const io = (id: string, span?: Span): Io => createIo(ioHost, id, span)
+  const io: DeliveryHost['io'] = (id, span, connection) => createIo(ioHost, id, span, connection)
   const resources = createResources(options.resources ?? [], io)
   unique(
     'input',
     inputs.map((input) => inputOf(input).id),
   )
   const memory = createGuardMemory(state.of('guard'))
-  const generationHost = { tracing, counters, log, journal, io, templates, memory }
+  const compat = openCompat(options, log)
+  const generationHost = { stopping: stopping.signal, tracing, counters, compat, log, journal, io, templates, memory }
   const retiring = new Set<Promise<void>>()
   const generations = createGenerations(createGeneration(options, generationHost), (output) => {
-    const retired = retire(output).finally(() => retiring.delete(retired))
+    const failed = (error: unknown) =>
+      log.error('an output was not retired', { output: output.id, error: messageOf(error) })
+    const retired = retire(output)
+      .catch(failed)
+      .finally(() => retiring.delete(retired))
     retiring.add(retired)
   })
   const outputs = (): readonly Delivery[] => generations.current.outputs
@@ -126,6 +138,7 @@ export const createGateway = (options: GatewayOptions): Gateway => {
   const responder = createResponder({
     tracing,
     counters,
+    compat,
     log,
     limits,
     interrupt: interrupt.signal,
@@ -136,10 +149,12 @@ export const createGateway = (options: GatewayOptions): Gateway => {
         signal,
       ),
     publish: subscribers.publish,
+    present: createPresenter(redact, options.traceUrl),
   })
   const acceptor = createAcceptor({
     tracing,
     counters,
+    compat,
     log,
     limits,
     journal,
@@ -157,12 +172,28 @@ export const createGateway = (options: GatewayOptions): Gateway => {
   })
 
   const noteLag = createLag(counters)
+  /** What an earlier run left goes before what comes now, so that outputs are told in order. */
+  let takingUp: Promise<void> | undefined
+  let resumed: Promise<void> = Promise.resolve()
+  const takeIn = (): Promise<void> => {
+    resumed = acceptor.resume().catch((error: unknown) => {
+      log.error('what an earlier run left in the journal cannot be read', { error: messageOf(error) })
+    })
+    return Promise.race([resumed, pause(BEHIND, stopping.signal)])
+  }
+  const emitFrom =
+    (source: Source, given: EmitOptions = {}): Emit =>
+    (raw, options) => {
+      const emit = () => acceptor.emit(source, raw, { ...given, ...options })
+      return takingUp ? takingUp.then(emit, emit) : emit()
+    }
+
   const inputIo = (given: InputInput): InputIo => {
     const { input: use, ...origin } = 'input' in given ? given : { input: given }
     const source = acceptor.source(use.id, use.plugin, readOrigin(use.id, origin))
     return {
       ...io(use.id),
-      emit: (raw, opts) => acceptor.emit(source, raw, opts),
+      emit: emitFrom(source),
       signal: stopping.signal,
       count: (what, reason, lost) => acceptor.count(use.id, what, reason, lost),
       measure: (what, value, labels) => what === 'lag' && noteLag({ input: use.id, ...labels }, value),
@@ -181,7 +212,12 @@ export const createGateway = (options: GatewayOptions): Gateway => {
     mode: generations.current.mode,
     generation: generations.current.number,
     inputs: supervisor.status(),
-    outputs: outputs().map(({ id, queued, lastError }) => ({ id, queued, ...(lastError && { lastError }) })),
+    outputs: outputs().map(({ id, queued, lastError, breaker }) => ({
+      id,
+      queued,
+      breaker,
+      ...(lastError && { lastError }),
+    })),
     journal: journal.health(),
     breaker: memory.isOpen('enforce') ? 'open' : 'closed',
     running: responder.running,
@@ -226,17 +262,15 @@ export const createGateway = (options: GatewayOptions): Gateway => {
   }
 
   const start = async (): Promise<void> => {
-    await leftovers.takeUp()
-    resumed = acceptor.resume().catch((error: unknown) => {
-      log.error('what an earlier run left in the journal cannot be read', { error: messageOf(error) })
-    })
+    const leftover = leftovers.takeUp()
+    takingUp = leftover.then(takeIn, () => {}).finally(() => (takingUp = undefined))
+    await leftover
     supervisor.start()
     started = true
     undoing.follow()
   }
 
   let started = false
-  let resumed: Promise<void> = Promise.resolve()
   let stopped: Promise<void> | undefined
   const stop = async (deadline: number): Promise<void> => {
     stopping.abort(new YarakError('closing', 'the gateway is stopping'))
@@ -256,11 +290,11 @@ export const createGateway = (options: GatewayOptions): Gateway => {
   return {
     app,
     mounts: supervisor.mounts,
-    ops: mountOps(health, counters),
+    ops: mountOps(health, counters, compat),
     get mode() {
       return generations.current.mode
     },
-    emit: (raw, opts) => acceptor.emit(host, raw, { authenticated: 'host', ...opts }),
+    emit: emitFrom(host, { authenticated: 'host' }),
     start,
     reload,
     replay,
@@ -274,6 +308,20 @@ export const createGateway = (options: GatewayOptions): Gateway => {
     health,
   }
 }
+
+const withRedact = <T>(wrap: (one: T, redact: Redact) => T, one: T, redact: Redact | undefined): T =>
+  redact ? wrap(one, redact) : one
+
+const openCompat = ({ metrics }: GatewayOptions, log: Log): CompatMetrics | undefined => {
+  const { compat } = metricsSettings.parse(metrics ?? {})
+  if (!compat) return undefined
+  const onOverflow = (metric: string): void =>
+    log.warn('a counter has too many series: values that are free are counted as other', { metric })
+  return createCompatMetrics({ ...compatMetricsSettings.parse(compat === true ? {} : compat), onOverflow })
+}
+
+/** Milliseconds that new events wait at most for those of an earlier run to be in work. */
+const BEHIND = 5_000
 
 /** Milliseconds that an output gets to deliver what it has when a reload removes it. */
 const RETIRE = 60_000
@@ -307,6 +355,9 @@ const countGauges = (
   ])
   counters.gauge('yarak_notices_queued', 'Notices that wait or are being delivered, by output.', () =>
     outputs().map(({ id, queued }) => [{ output: id }, queued]),
+  )
+  counters.gauge('yarak_output_breaker_open', '1 while an output is only tried by one delivery at a time.', () =>
+    outputs().map(({ id, breaker }) => [{ output: id }, Number(breaker !== 'closed')]),
   )
   counters.gauge('yarak_guard_breaker_open', '1 while every changing step is refused, by mode.', () =>
     (['enforce', 'observe'] as const).map((mode) => [{ mode }, Number(memory.isOpen(mode))]),

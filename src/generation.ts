@@ -5,8 +5,10 @@
 import { isDeepStrictEqual } from 'node:util'
 import { type Chain, compileChain } from './chain.ts'
 import { type OwnCluster, ownCluster } from './cluster.ts'
-import { createDelivery, deliverySettings, type Delivery, type DeliveryHost } from './deliver.ts'
-import { YarakError } from './errors.ts'
+import { createDelivery, type Delivery, type DeliveryHost } from './deliver.ts'
+import { deliverySettings } from './delivery-settings.ts'
+import { createEnrich, type Enrich } from './enrich.ts'
+import { messageOf, YarakError } from './errors.ts'
 import { createGuard, type Guard, type GuardMemory, readGuards } from './guard.ts'
 import type { Scope } from './names.ts'
 import type { GatewayOptions, OutputInput } from './options.ts'
@@ -27,7 +29,10 @@ export interface ReadyRule extends RuleInput {
 }
 
 /** What a generation is made of. */
-export type GenerationOptions = Pick<GatewayOptions, 'rules' | 'outputs' | 'guards' | 'mode' | 'cluster' | 'contexts'>
+export type GenerationOptions = Pick<
+  GatewayOptions,
+  'rules' | 'outputs' | 'guards' | 'mode' | 'cluster' | 'contexts' | 'enrich'
+>
 
 export interface Generation {
   /** 1 for the first. */
@@ -36,6 +41,8 @@ export interface Generation {
   readonly mode: Mode
   /** Our own; undefined: it has no name. */
   readonly cluster: OwnCluster | undefined
+  /** What is done to an event first. */
+  readonly enrich: Enrich
   readonly matcher: Matcher<ReadyRule>
   readonly guard: Guard
   readonly outputs: readonly Delivery[]
@@ -75,8 +82,17 @@ export const createGeneration = (options: GenerationOptions, host: GenerationHos
   const matcher = createMatcher(ready)
   const deliveries = outputs.map((output) => sameIn(before, output) ?? openDelivery(output, host))
   const number = (before?.number ?? 0) + 1
-  return { number, options, mode, cluster, matcher, guard, contexts, outputs: deliveries }
+  const enrich = openEnrich(options, host)
+  return { number, options, mode, cluster, enrich, matcher, guard, contexts, outputs: deliveries }
 }
+
+const openEnrich = ({ enrich }: GenerationOptions, { counters, log }: GenerationHost): Enrich =>
+  enrich === undefined
+    ? (event) => event
+    : createEnrich(enrich, (field, error) => {
+        counters.add('yarak_enrich_failures_total', { field })
+        log.warn('a templated field was left out', { field, error: messageOf(error) })
+      })
 
 /** @throws YarakError `config` when a step names a store that keeps no files, or a context that is not there */
 const checkNames = (

@@ -1,19 +1,14 @@
 /** One outbound HTTP request: a pool per destination, traced, with the status turned into an error that says what to do. */
-import { readFileSync } from 'node:fs'
 import { Readable } from 'node:stream'
-import { type Dispatcher, Pool } from 'undici'
+import { promisify } from 'node:util'
+import { gzip } from 'node:zlib'
+import type { Dispatcher } from 'undici'
 import { messageOf, YarakError } from './errors.ts'
 import { toJson } from './event.ts'
+import { exchange } from './http-exchange.ts'
+import { openPool, proxyFor, type Route } from './http-connection.ts'
+import type { HttpConnection, TlsOptions } from './http-settings.ts'
 import type { CallContext, ClientSpan } from './plugin.ts'
-
-/** TLS of a destination. Files are read when the first connection is made. */
-export interface TlsOptions {
-  readonly caFile?: string | undefined
-  readonly certFile?: string | undefined
-  readonly keyFile?: string | undefined
-  /** Check the server's certificate. Default true. */
-  readonly verify?: boolean | undefined
-}
 
 export interface HttpRequest {
   /** Default `POST`. */
@@ -24,6 +19,8 @@ export interface HttpRequest {
   readonly headers?: Readonly<Record<string, string | undefined>>
   /** An object is sent as JSON, with every digit of large integers. */
   readonly body?: string | Uint8Array | Readable | object
+  /** Compresses a text or JSON body, with `Content-Encoding`. Default: as the settings of the output say. */
+  readonly compression?: 'gzip' | 'none'
   /** Milliseconds for the whole exchange. Default: 10 s when there is no signal, else as long as that allows. */
   readonly timeout?: number
   readonly tls?: TlsOptions
@@ -46,31 +43,47 @@ export interface HttpResponse {
 export type Http = (request: HttpRequest, signal?: AbortSignal) => Promise<HttpResponse>
 
 export interface HttpClient {
-  /** Binds the client to the caller's span. */
-  bind(call: <T>(span: ClientSpan, fn: (call: CallContext) => Promise<T>) => Promise<T>): Http
+  /**
+   * Binds the client to the caller's span.
+   * @param connection what holds for all of its requests; what a request says itself goes before, but for the headers
+   */
+  bind(
+    call: <T>(span: ClientSpan, fn: (call: CallContext) => Promise<T>) => Promise<T>,
+    connection?: HttpConnection,
+  ): Http
   close(): Promise<void>
 }
 
-const MAX_BODY = 1024 * 1024
 const MAX_POOLS = 256
-const CONNECTIONS = 16
 const TIMEOUT = 10_000
 
-/** @param dispatcher replaces the pools, e.g. by undici's MockAgent in a test */
-export const createHttpClient = (dispatcher?: Dispatcher): HttpClient => {
-  const pools = new Map<string, Pool>()
-  const poolFor = (origin: string, tls?: TlsOptions): Dispatcher => {
+export interface HttpClientOptions {
+  /** Replaces the pools, e.g. by undici's MockAgent in a test. */
+  readonly dispatcher?: Dispatcher | undefined
+  /** Where proxies are named. Default none. */
+  readonly env?: Readonly<Record<string, string | undefined>>
+}
+
+export const createHttpClient = ({ dispatcher, env = {} }: HttpClientOptions = {}): HttpClient => {
+  const pools = new Map<string, Dispatcher>()
+  const poolFor: PoolFor = (url, given) => {
     if (dispatcher) return dispatcher
-    const key = tls ? `${origin} ${JSON.stringify(tls)}` : origin
+    const proxy = given.proxy ?? proxyFor(url, env)
+    const route: Route = { ...given, proxy }
+    const isPlain = !given.tls && !given.denyPrivate && proxy === undefined
+    const key = isPlain ? url.origin : `${url.origin} ${JSON.stringify(route)}`
     const found = pools.get(key)
     if (found) return found
-    const pool = new Pool(origin, { connections: CONNECTIONS, ...(tls && { connect: connectOptions(tls) }) })
+    const pool = openPool(url.origin, route)
     pools.set(key, pool)
     if (pools.size > MAX_POOLS) retireOldest(pools)
     return pool
   }
   return {
-    bind: (call) => (request, signal) => send(request, signal, poolFor, call),
+    bind:
+      (call, connection = {}) =>
+      (request, signal) =>
+        send(withConnection(request, connection), signal, { poolFor, call, route: connection }),
     async close() {
       await Promise.allSettled([...pools.values()].map((pool) => pool.destroy()))
       pools.clear()
@@ -78,24 +91,35 @@ export const createHttpClient = (dispatcher?: Dispatcher): HttpClient => {
   }
 }
 
-const retireOldest = (pools: Map<string, Pool>): void => {
+const retireOldest = (pools: Map<string, Dispatcher>): void => {
   const [key, pool] = pools.entries().next().value ?? []
   if (key === undefined) return
   pools.delete(key)
   void pool?.close()
 }
 
-const connectOptions = ({ caFile, certFile, keyFile, verify }: TlsOptions) => ({
-  ...(caFile && { ca: readFileSync(caFile) }),
-  ...(certFile && { cert: readFileSync(certFile) }),
-  ...(keyFile && { key: readFileSync(keyFile) }),
-  ...(verify === false && { rejectUnauthorized: false }),
-})
+/** A request as it goes out: the names of the headers in lower case, so that one replaces the other. */
+const withConnection = (request: HttpRequest, { headers = {}, compression, tls }: HttpConnection): HttpRequest => {
+  const own = Object.entries(request.headers ?? {}).map(([name, value]) => [name.toLowerCase(), value] as const)
+  const further = Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value] as const)
+  return {
+    ...request,
+    ...(tls && !request.tls && { tls }),
+    ...(compression && !request.compression && { compression }),
+    ...((own.length > 0 || further.length > 0) && { headers: Object.fromEntries([...own, ...further]) }),
+  }
+}
 
 type Call = <T>(span: ClientSpan, fn: (call: CallContext) => Promise<T>) => Promise<T>
-type PoolFor = (origin: string, tls?: TlsOptions) => Dispatcher
+type PoolFor = (url: URL, route: Route) => Dispatcher
 
-const send = async (request: HttpRequest, signal: AbortSignal | undefined, poolFor: PoolFor, call: Call) => {
+interface Way {
+  readonly poolFor: PoolFor
+  readonly call: Call
+  readonly route: Route
+}
+
+const send = async (request: HttpRequest, signal: AbortSignal | undefined, { poolFor, call, route }: Way) => {
   const url = parseUrl(request.url)
   const method = request.method ?? 'POST'
   const limit = request.timeout ?? (signal ? undefined : TIMEOUT)
@@ -108,19 +132,18 @@ const send = async (request: HttpRequest, signal: AbortSignal | undefined, poolF
   }
   return call({ name: request.template ? `${method} ${request.template}` : method, attributes }, async (context) => {
     try {
-      const answer = await poolFor(url.origin, request.tls).request({
-        origin: url.origin,
-        path: url.pathname + url.search,
-        method: method,
-        headers: { ...basicAuth(url), ...headersOf(request), ...context.headers },
-        body: bodyOf(request.body),
-        signal: AbortSignal.any([signal, timeout].filter((one) => one !== undefined)),
-      })
-      context.set('http.response.status_code', answer.statusCode)
-      const body = await readBody(answer.body)
-      if (!isExpected(answer.statusCode, request.expect))
-        throw statusError(request, url, answer.statusCode, answer.headers, body)
-      return { status: answer.statusCode, headers: answer.headers, body }
+      const packed = request.compression === 'gzip' ? await packedBody(request) : { body: plainBody(request.body) }
+      const answer = await exchange(
+        poolFor(url, { ...route, tls: request.tls }),
+        {
+          ...{ origin: url.origin, path: url.pathname + url.search, method, body: packed.body },
+          headers: { ...basicAuth(url), ...headersOf(request), ...packed.headers, ...context.headers },
+        },
+        signal && timeout ? AbortSignal.any([signal, timeout]) : (signal ?? timeout),
+      )
+      context.set('http.response.status_code', answer.status)
+      if (!isExpected(answer.status, request.expect)) throw statusError(request, url, answer)
+      return answer
     } catch (error) {
       throw explained(error, `${method} ${url.origin}`, timeout, signal)
     }
@@ -136,8 +159,22 @@ const parseUrl = (text: string): URL => {
 const isPlainObject = (body: HttpRequest['body']): boolean =>
   typeof body === 'object' && !(body instanceof Uint8Array) && !(body instanceof Readable)
 
-const bodyOf = (body: HttpRequest['body']): string | Uint8Array | Readable | null =>
+const compress = promisify(gzip)
+
+interface Packed {
+  readonly body: string | Uint8Array | Readable | null
+  readonly headers?: Readonly<Record<string, string>>
+}
+
+const plainBody = (body: HttpRequest['body']): Packed['body'] =>
   body === undefined ? null : isPlainObject(body) ? toJson(body) : (body as string | Uint8Array | Readable)
+
+/** A stream goes out as it is. */
+const packedBody = async (request: HttpRequest): Promise<Packed> => {
+  const body = plainBody(request.body)
+  if (body === null || body instanceof Readable || body.length === 0) return { body }
+  return { body: await compress(body), headers: { 'content-encoding': 'gzip' } }
+}
 
 const headersOf = ({ headers, body }: HttpRequest): Record<string, string> => {
   const all: Record<string, string> = { 'user-agent': 'yarak' }
@@ -146,22 +183,10 @@ const headersOf = ({ headers, body }: HttpRequest): Record<string, string> => {
   return all
 }
 
-const readBody = async (body: AsyncIterable<Uint8Array>): Promise<string> => {
-  const chunks: Uint8Array[] = []
-  let size = 0
-  for await (const chunk of body) {
-    if (size < MAX_BODY) chunks.push(chunk.subarray(0, MAX_BODY - size))
-    size += chunk.length
-  }
-  return Buffer.concat(chunks).toString('utf8')
-}
-
 const isExpected = (status: number, expected: readonly number[] = []): boolean =>
   expected.length > 0 ? expected.includes(status) : status >= 200 && status < 300
 
 const TRY_AGAIN = new Set([408, 425, 429])
-
-type AnswerHeaders = Readonly<Record<string, string | string[] | undefined>>
 
 /** `user:password@` of an address, as every client sends it (RFC 7617). */
 const basicAuth = ({ username, password }: URL): Record<string, string> => {
@@ -179,17 +204,17 @@ const PLAIN_HEADERS = new Set(['accept', 'content-type', 'user-agent'])
  * Servers quote what they refuse, and addresses and headers hold secrets: whatever of them is long enough to be one is
  * masked, but for the path's parts that the template tells.
  */
-const masked = (text: string, { url: given, template, headers = {} }: HttpRequest, url: URL): string => {
+const masked = (text: string, { url: address, template, headers = {} }: HttpRequest, url: URL): string => {
   const told = new Set(template?.split(/[/?&=]/))
   const values = Object.entries({ ...basicAuth(url), ...headers }).flatMap(([name, value]) =>
     PLAIN_HEADERS.has(name.toLowerCase()) ? [] : value,
   )
-  const words = [url.pathname, ...url.searchParams.values(), ...values.map((value) => value ?? '')].flatMap((value) => [
-    value,
-    ...value.split(/[/ ]/),
-  ])
+  const given = [url.pathname, ...url.search.split(/[?&=]/), ...url.searchParams.values(), url.password]
+  const words = [...given, ...values.map((value) => value ?? '')]
+    .flatMap((value) => [value, ...value.split(/[/ ]/)])
+    .flatMap((value) => [value, unescaped(value)])
   const path = url.pathname + url.search
-  const whole = path === '/' || path === template ? [] : [given, url.href, path, url.pathname]
+  const whole = path === '/' || path === template ? [] : [address, url.href, path, url.pathname]
   const secrets = [...whole, ...words.filter((word) => word.length >= 8 && word !== template && !told.has(word))]
   return secrets
     .filter((one) => one.length > 1)
@@ -197,13 +222,7 @@ const masked = (text: string, { url: given, template, headers = {} }: HttpReques
     .reduce((rest, one) => rest.replaceAll(one, '***'), text)
 }
 
-const statusError = (
-  request: HttpRequest,
-  url: URL,
-  status: number,
-  headers: AnswerHeaders,
-  body: string,
-): YarakError => {
+const statusError = (request: HttpRequest, url: URL, { status, headers, body }: HttpResponse): YarakError => {
   const excerpt = masked(body.trim().replaceAll(/\s+/g, ' ').slice(0, 4_096), request, url).slice(0, 200)
   const method = request.method ?? 'POST'
   const retryAfter = parseRetryAfter(headers['retry-after'])
@@ -214,11 +233,11 @@ const statusError = (
   })
 }
 
-/** Milliseconds of a `Retry-After` header: seconds or an HTTP date (RFC 9110, 10.2.3). */
+/** Milliseconds of a `Retry-After` header: seconds, of some servers with decimals, or an HTTP date (RFC 9110, 10.2.3). */
 export const parseRetryAfter = (header: string | string[] | undefined): number | undefined => {
   const text = Array.isArray(header) ? header[0] : header
   if (!text) return undefined
-  if (/^\d+$/.test(text)) return Number(text) * 1_000
+  if (/^\d+(?:\.\d+)?$/.test(text)) return Number(text) * 1_000
   const at = Date.parse(text)
   return Number.isNaN(at) ? undefined : Math.max(0, at - Date.now())
 }

@@ -1,4 +1,5 @@
 /** Makes the {@link Io} that a plugin gets: bound to its id, and for a step or delivery to a span. */
+import type { HttpConnection } from './http-settings.ts'
 import type { HttpClient } from './http.ts'
 import type { CallContext, ClientSpan, Io, Log, State } from './plugin.ts'
 import type { Resources } from './resources.ts'
@@ -15,14 +16,17 @@ export interface IoHost {
   resources(): Resources
 }
 
-/** @param span the parent of the plugin's outbound calls; default the active span */
-export const createIo = (host: IoHost, id: string, span?: Span): Io => {
+/**
+ * @param span the parent of the plugin's outbound calls; default the active span
+ * @param connection what holds for its HTTP requests; default as the environment says
+ */
+export const createIo = (host: IoHost, id: string, span?: Span, connection?: HttpConnection): Io => {
   const call = <T>(spec: ClientSpan, fn: (call: CallContext) => Promise<T>): Promise<T> =>
     tracedCall(host.tracing, span, spec, fn)
   return {
     id,
     log: named(host.log, id),
-    http: host.http.bind(call),
+    http: host.http.bind(call, connection),
     env: host.env,
     dataDir: host.dataDir,
     state: host.state(id),

@@ -5,6 +5,8 @@ import type { Notice, Outcome, Report } from './plugin.ts'
 export interface MessageField {
   readonly name: string
   readonly value: string
+  /** It is one of the event's own fields, which may have any name. */
+  readonly isField?: true
 }
 
 export interface Message {
@@ -15,6 +17,8 @@ export interface Message {
   /** `#rrggbb`. */
   readonly colour: string
   readonly traceId?: string
+  /** Where a person looks at the trace. */
+  readonly traceUrl?: string
 }
 
 /** The colours Falcosidekick gives to priorities, so that channels look as people know them. */
@@ -48,7 +52,7 @@ const OUTCOMES: Readonly<Record<Outcome, string>> = {
 export const message = (notice: Notice): Message =>
   notice.report ? reportMessage(notice, notice.report) : eventMessage(notice)
 
-const eventMessage = ({ event }: Notice): Message => ({
+const eventMessage = ({ event, digest }: Notice): Message => ({
   title: `[${event.priority}] ${event.rule}`,
   text: event.output,
   colour: COLOURS[event.priority],
@@ -60,21 +64,23 @@ const eventMessage = ({ event }: Notice): Message => ({
     ...(event.tags.length > 0 ? [{ name: 'tags', value: event.tags.join(', ') }] : []),
     ...fieldsOf(event.fields),
     { name: 'time', value: event.time },
+    ...(digest ? [{ name: 'alerts', value: `${digest.count} from ${digest.first} to ${digest.last}` }] : []),
   ],
 })
 
 const fieldsOf = (fields: Readonly<Record<string, FieldValue>>): MessageField[] =>
   Object.keys(fields)
     .sort()
-    .flatMap((name) => (fields[name] === null ? [] : [{ name, value: textOf(fields[name]) }]))
+    .flatMap((name) => (fields[name] === null ? [] : [{ name, value: textOf(fields[name]), isField: true as const }]))
 
-const reportMessage = ({ event }: Notice, report: Report): Message => ({
+const reportMessage = ({ event, traceUrl }: Notice, report: Report): Message => ({
   title: `[${report.outcome}] ${report.rule}`,
   text: report.steps
     .map((step) => `${step.action}: ${step.outcome}${step.summary ? `, ${step.summary}` : ''}`)
     .join('\n'),
   colour: OUTCOMES[report.outcome],
   ...(report.traceId && { traceId: report.traceId }),
+  ...(traceUrl && { traceUrl }),
   fields: [
     { name: 'response', value: report.id },
     { name: 'rule', value: report.rule },
@@ -83,7 +89,10 @@ const reportMessage = ({ event }: Notice, report: Report): Message => ({
     ...(report.target ? [{ name: 'target', value: report.target }] : []),
     { name: 'event', value: event.output },
     { name: 'duration', value: `${Math.round(report.duration)} ms` },
-    ...(report.traceId ? [{ name: 'trace', value: report.traceId }] : []),
+    ...(report.traceId ? [{ name: 'trace', value: traceUrl ?? report.traceId }] : []),
+    ...(canBeUndone(report) ? [{ name: 'undo', value: `yarak responses undo ${report.id}` }] : []),
     { name: 'time', value: report.startedAt },
   ],
 })
+
+const canBeUndone = ({ steps }: Report): boolean => steps.some(({ undoable }) => undoable)

@@ -1,9 +1,21 @@
 /** The routes for those who run Yarak: health and metrics. */
 import { Hono } from 'hono'
+import type { CompatMetrics } from './compat-metrics.ts'
 import type { Counters } from './counters.ts'
 import type { JournalHealth } from './journal/index.ts'
+import type { BreakerState } from './output-gate.ts'
 import type { Mode } from './plugin.ts'
 import type { InputStatus } from './supervise.ts'
+
+export interface OutputHealth {
+  readonly id: string
+  /** Notices that wait or are being delivered. */
+  readonly queued: number
+  /** `open`: it failed several times in a row, and is left alone for a while; `half-open`: it is being tried. */
+  readonly breaker: BreakerState
+  /** Why the last delivery failed; absent when it did not. */
+  readonly lastError?: string
+}
 
 export interface Health {
   /** Every input works, and the journal keeps what is accepted. An output that is down does not make it unready. */
@@ -12,7 +24,7 @@ export interface Health {
   /** Counts reloads, from 1. */
   readonly generation: number
   readonly inputs: readonly InputStatus[]
-  readonly outputs: readonly { readonly id: string; readonly queued: number; readonly lastError?: string }[]
+  readonly outputs: readonly OutputHealth[]
   readonly journal: JournalHealth
   /** `open`: too many changing steps were asked for, so none is run for a while. */
   readonly breaker: 'open' | 'closed'
@@ -22,7 +34,8 @@ export interface Health {
   readonly unsettled: number
 }
 
-export const mountOps = (health: () => Health, counters: Counters): Hono => {
+/** @param compat what is counted under the names of the peers, too */
+export const mountOps = (health: () => Health, counters: Counters, compat?: CompatMetrics): Hono => {
   const ops = new Hono()
   ops.get('/livez', (c) => c.text('ok'))
   // These two answer to any method, as Falcosidekick's do.
@@ -33,7 +46,9 @@ export const mountOps = (health: () => Health, counters: Counters): Hono => {
     return c.json(now, now.ready ? 200 : 503)
   })
   ops.get('/metrics', (c) =>
-    c.body(counters.text(), 200, { 'content-type': 'text/plain; version=0.0.4; charset=utf-8' }),
+    c.body(counters.text() + (compat?.text() ?? ''), 200, {
+      'content-type': 'text/plain; version=0.0.4; charset=utf-8',
+    }),
   )
   return ops
 }

@@ -2,10 +2,13 @@
 import type { Dispatcher } from 'undici'
 import type { z } from 'zod'
 import type { ClusterInput, originSettings } from './cluster.ts'
-import type { deliverySettings } from './deliver.ts'
+import type { deliverySettings } from './delivery-settings.ts'
+import type { metricsSettings } from './compat-metrics.ts'
+import type { enrichSettings } from './enrich.ts'
 import type { GuardSettings, guardSettings } from './guard.ts'
 import type { Journal } from './journal/index.ts'
 import type { Action, Context, Input, Log, Mode, Output, Resource, Use } from './plugin.ts'
+import type { redactSettings } from './redact.ts'
 import type { RuleInput } from './rules/rule.ts'
 import type { StateStore } from './state.ts'
 
@@ -60,8 +63,19 @@ export interface GatewayOptions {
    * clusters are told to the outputs, and not answered.
    */
   readonly cluster?: ClusterInput
+  /**
+   * What is made unreadable in everything that outputs are told, and in journal, spans and logs. Rules and actions see
+   * the event as it came. Default nothing.
+   */
+  readonly redact?: z.input<typeof redactSettings>
+  /** What is counted besides. Default nothing. */
+  readonly metrics?: z.input<typeof metricsSettings>
+  /** Where a person looks at a trace, with `{traceId}` in it, e.g. `http://jaeger:16686/trace/{traceId}`. */
+  readonly traceUrl?: string
   /** As in a file, or already checked. */
   readonly guards?: z.input<typeof guardSettings> | GuardSettings
+  /** What is done to every event before anybody sees it. Default nothing. */
+  readonly enrich?: z.input<typeof enrichSettings>
   /** Where plugins may keep files. Default `./.yarak`. */
   readonly dataDir?: string
   /** Where plugins remember, e.g. read offsets. Default in memory. */

@@ -1,4 +1,5 @@
 /** What rules need to be allowed in a cluster, and who needs it; merged, it is what a Role says. Pure. */
+import type { OutputInput } from './options.ts'
 import type { Action, Context, Mode, PolicyRule, Use } from './plugin.ts'
 import { contextsIn } from './rules/contexts.ts'
 import { parsed } from './rules/parsed.ts'
@@ -17,15 +18,17 @@ export interface NeedOptions {
   readonly mode: Mode
   /** Those that steps may name. */
   readonly contexts?: readonly Use<Context>[] | undefined
+  /** They tell of what is observed too. */
+  readonly outputs?: readonly OutputInput[] | undefined
 }
 
 /**
- * All that the rules need. Where a rule only observes, that is to read: what is done is not done then, and a server
+ * All that the rules and outputs need. Where a rule only observes, that is to read: what is done is not done then, and a server
  * that refuses a dry run is no failure.
  * @example mergePermissions(neededBy({ rules, mode: 'enforce', contexts }).map(({ rule }) => rule))
  */
-export const neededBy = ({ rules, mode, contexts = [] }: NeedOptions): Need[] =>
-  rules.flatMap((rule) => {
+export const neededBy = ({ rules, mode, contexts = [], outputs = [] }: NeedOptions): Need[] => [
+  ...rules.flatMap((rule) => {
     const used = contextsOf(rule)
     const lookups = contexts.filter(({ plugin }) => used.has(plugin.type))
     const all = [
@@ -33,7 +36,15 @@ export const neededBy = ({ rules, mode, contexts = [] }: NeedOptions): Need[] =>
       ...lookups.flatMap(({ plugin: { type, permissions = [] } }) => named(permissions, `context ${type}`)),
     ]
     return all.map(({ rule: right, by }) => ({ rule: right, by: `${by} of rule ${JSON.stringify(rule.name)}` }))
-  })
+  }),
+  ...outputs.flatMap(tellingNeeds),
+]
+
+const tellingNeeds = (given: OutputInput): Need[] => {
+  const { id, plugin, config } = 'output' in given ? given.output : given
+  const { permissions = [] } = plugin
+  return named(typeof permissions === 'function' ? permissions(config) : permissions, `output ${id}`)
+}
 
 const named = (rules: readonly PolicyRule[], by: string): Need[] => rules.map((rule) => ({ rule, by }))
 

@@ -8,7 +8,8 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Hono } from 'hono'
 import type { z } from 'zod'
-import type { PolicyRule, Report } from './action.ts'
+import type { Decided, PolicyRule, Report } from './action.ts'
+import { wholeOrEach } from './batch.ts'
 import { declare } from './declare.ts'
 import type { FalcoEvent } from './event.ts'
 import type { Http, HttpRequest } from './http.ts'
@@ -22,10 +23,13 @@ export { storeFile } from './evidence.ts'
 export { YarakError, messageOf, type ErrorOptions, type FailedItem } from './errors.ts'
 export { type FalcoEvent, type FieldValue, type Priority, PRIORITIES, severity, toJson } from './event.ts'
 export type { Http, HttpRequest, HttpResponse } from './http.ts'
+export { requestHeaders } from './http-settings.ts'
 export { targetOf, type Target } from './target.ts'
 export { duration, secret, size } from './settings.ts'
+export { messageTemplate, type MessageTemplate } from './message-template.ts'
 export { createPlaces, type Places } from './limit.ts'
-export { message, type Message } from './message.ts'
+export { inChunks, wholeOrEach } from './batch.ts'
+export { message, type Message, type MessageField } from './message.ts'
 
 /** What every kind of plugin declares. */
 export interface Spec<S extends z.ZodType = z.ZodType> {
@@ -200,6 +204,17 @@ export interface Notice {
   readonly traceparent?: string
   /** The cluster that the event is of, where that is known. */
   readonly cluster?: string
+  /** Where a person looks at the report's trace, as the setting `traceUrl` says. */
+  readonly traceUrl?: string
+  /** The notice stands for several alerts of one kind; `event` is the last of them. */
+  readonly digest?: Digest
+}
+
+/** How many alerts a notice stands for, and when the first and the last of them were; RFC 3339. */
+export interface Digest {
+  readonly count: number
+  readonly first: string
+  readonly last: string
 }
 
 /** A file on its way to an output that keeps files. */
@@ -232,23 +247,51 @@ export interface OutputExample<S extends z.ZodType = z.ZodType> {
   readonly sends?: { readonly method?: string; readonly url: string; readonly body: unknown }
 }
 
+/** So many notices in so many milliseconds. */
+export interface Rate {
+  readonly count: number
+  readonly per: number
+}
+
 /** Tells the world. Lifecycle: `open`, `send`..., `close`. Queue, retries and filters are the engine's. */
 export interface Output<S extends z.ZodType = z.ZodType> extends Spec<S> {
   /** How many notices one `send` may take. Default 1. */
   readonly batch?: number
+  /** Milliseconds that a notice waits for others, so that one `send` takes more. Default 0: what waits is taken at once. */
+  readonly linger?: number
+  /** `batch` and `linger`, where the settings decide. Default as declared. */
+  batching?(config: z.output<S>): { readonly batch: number; readonly linger: number }
+  /** It sends by `io.http`: the settings `http` of an output hold for it. */
+  readonly http?: boolean
+  /** What of one target is sent in order, where nothing else is set. Default false. */
+  readonly ordered?: boolean
+  /** What the other side takes, as its vendor says. More waits. Default no limit. */
+  readonly rate?: Rate
   /** It can keep files: its sender has `store`. */
   readonly stores?: boolean
   /** The span kind: a queue is a producer. Default `internal`. */
   readonly kind?: 'producer' | 'internal'
+  /** What it needs in a cluster, for `yarak rbac`. Default nothing. */
+  readonly permissions?: readonly PolicyRule[] | Decided<z.output<S>, readonly PolicyRule[]>
   readonly example?: OutputExample<S>
+  /**
+   * What goes out for a notice, for `yarak send --dry-run`; secrets may be in it. An output with `http` needs none: its
+   * requests are shown.
+   */
+  preview?(notice: Notice, config: z.output<S>): unknown
   open(config: z.output<S>, io: Io): Sender | Promise<Sender>
 }
 
 export const defineOutput = <S extends z.ZodType>(spec: Output<S>): Declared<Output<S>, z.input<S>> =>
   declare('output', spec)
 
-/** An output that is one HTTP request per notice: a pure function from notice and settings to the request. */
-export interface HttpOutput<S extends z.ZodType> extends Omit<Output<S>, 'open' | 'batch' | 'kind'> {
+/** An output whose requests are a pure function of notice and settings. */
+interface HttpOutputSpec<S extends z.ZodType> extends Omit<Output<S>, 'open' | 'batch' | 'linger' | 'kind' | 'http'> {
+  readonly kind?: Output['kind']
+}
+
+/** One notice is one request, or several: the notice is delivered when all of them are answered. */
+export interface HttpOutput<S extends z.ZodType> extends HttpOutputSpec<S> {
   request(notice: Notice, config: z.output<S>): HttpRequest | readonly HttpRequest[]
 }
 
@@ -258,11 +301,38 @@ export const defineHttpOutput = <S extends z.ZodType>({
 }: HttpOutput<S>): Declared<Output<S> & { request: HttpOutput<S>['request'] }, z.input<S>> =>
   declare('output', {
     ...spec,
+    http: true,
     request,
     open: (config, io) => ({
       async send(notices, signal) {
         for (const notice of notices) for (const one of [request(notice, config)].flat()) await io.http(one, signal)
       },
+    }),
+  })
+
+/** Many notices are one request, which is taken or refused as a whole. */
+export interface HttpBatchOutput<S extends z.ZodType> extends HttpOutputSpec<S> {
+  readonly batch: number
+  readonly linger?: number
+  /** Of at least one and at most `batch` notices. */
+  request(notices: readonly Notice[], config: z.output<S>): HttpRequest
+}
+
+/**
+ * An output that sends many notices by one request. Of a batch that is refused (400, 413, 422) each is tried alone, so that
+ * one bad notice takes no other along.
+ */
+export const defineHttpBatchOutput = <S extends z.ZodType>({
+  request,
+  ...spec
+}: HttpBatchOutput<S>): Declared<Output<S> & { request: HttpBatchOutput<S>['request'] }, z.input<S>> =>
+  declare('output', {
+    ...spec,
+    http: true,
+    request,
+    open: (config, io) => ({
+      send: (notices, signal) =>
+        wholeOrEach(notices, async (some) => void (await io.http(request(some, config), signal))),
     }),
   })
 

@@ -22,6 +22,8 @@ export interface ResponderHost extends Omit<StepHost, 'guard' | 'context' | 'sto
   readonly interrupt: AbortSignal
   /** Told of every notice, for `gateway.events()`. */
   publish(notice: Notice): void
+  /** As outputs see it. */
+  present(notice: Notice): Notice
 }
 
 /** An event that is to be answered. */
@@ -63,9 +65,10 @@ export const createResponder = (host: ResponderHost): Responder => {
   let queued = 0
 
   const offerAll = (about: Notice, { scope, past, generation }: Told, span: Span, asked: readonly string[] = []) => {
-    const notice = scope.cluster === undefined ? about : { ...about, cluster: scope.cluster }
-    host.publish(notice)
+    const whole = scope.cluster === undefined ? about : { ...about, cluster: scope.cluster }
+    host.publish(whole)
     if (generation.outputs.length === 0) return undefined
+    const notice = host.present(whole)
     const rule = notice.report?.rule
     const open = generation.outputs.filter(({ id }) => !past.wasTold(id, rule))
     const offer = async (output: Delivery): Promise<void> => {
@@ -112,7 +115,8 @@ export const createResponder = (host: ResponderHost): Responder => {
     },
   })
 
-  const ended = (rule: ReadyRule, span: Span, report: Report): void => {
+  const ended = (rule: ReadyRule, span: Span, report: Report, event: Notice['event']): void => {
+    host.compat?.ended(report, event)
     host.counters.add('yarak_responses_ended_total', { rule: rule.name, outcome: report.outcome })
     for (const step of report.steps) {
       host.counters.add('yarak_steps_ended_total', { action: step.action, outcome: step.outcome })
@@ -147,7 +151,7 @@ export const createResponder = (host: ResponderHost): Responder => {
       if (known) queued--
       const made = known ?? (await run(rule, reception, span, past, id))
       past.close(made)
-      ended(rule, span, made)
+      ended(rule, span, made, scope.event)
       report.resolve(made)
       const cut = made.outcome === 'interrupted' && reception.comesAgain
       const told = cut ? undefined : offerAll({ id, event: scope.event, report: made }, reception, span, rule.notify)

@@ -27,7 +27,7 @@ export interface Custody {
  * @throws YarakError `config` when the store is not an output that keeps files; what the store throws
  */
 export const createSave =
-  (custody: Custody, host: Pick<StepHost, 'tracing' | 'store'>): Step['save'] =>
+  (custody: Custody, host: Pick<StepHost, 'tracing' | 'store' | 'compat'>): Step['save'] =>
   async (name, chunks, { contentType } = {}) => {
     const at = new Date()
     const file: StoredFile = {
@@ -36,6 +36,9 @@ export const createSave =
       metadata: metadataOf(custody),
     }
     const store = storeOf(custody, host)
+    const { rule, step } = custody.response
+    const type = custody.store?.split('/')[0] ?? 'file'
+    const count = (isKept: boolean) => host.compat?.stored({ rule, step, type, isKept })
     const span = host.tracing.start(`store ${custody.store ?? 'evidence'}`, {
       parent: custody.span,
       attributes: { 'yarak.artifact': file.name, ...(custody.store && { 'yarak.output': custody.store }) },
@@ -47,8 +50,10 @@ export const createSave =
         const artifact = { name: file.name, url, ...measured.end() }
         span.set({ 'yarak.artifact.size': artifact.size, 'yarak.artifact.sha256': artifact.sha256 })
         await store(recordFile(file), only(recordOf(artifact, custody, at)), custody.signal)
+        count(true)
         return artifact
       } catch (error) {
+        count(false)
         span.fail(error)
         throw error
       } finally {

@@ -9,6 +9,10 @@ import type { Span } from './telemetry.ts'
 /** A notice on its way. */
 export interface Item {
   readonly notice: Notice
+  /** Its place in the order in which notices were offered. */
+  readonly number: number
+  /** What of one key goes out in order; undefined: at any time. */
+  readonly key: string | undefined
   /** A rule names the output. */
   readonly asked: boolean
   readonly span: Span
@@ -27,6 +31,7 @@ export interface Taken {
   readonly at: number
 }
 
+/** Never rejects: what the journal cannot take is in memory only. */
 export interface Shelf {
   /** The journal outlives a crash. */
   readonly durable: boolean
@@ -34,27 +39,59 @@ export interface Shelf {
   readonly backlog: number
   /** Makes items durable that stay in memory too; who waits for them is let go. Does nothing without a disk. */
   keep(items: readonly Item[]): Promise<void>
-  /** Makes an item durable and forgets it until it is taken. */
-  put(item: Item): Promise<void>
-  /** The oldest of the backlog. Never two at once: the second gets none. */
-  take(limit: number): Promise<readonly Taken[]>
+  /** Makes an item durable and forgets it until it is taken; false: the journal did not take it. */
+  put(item: Item): Promise<boolean>
+  /** Makes a notice durable that is no item yet; false: there is no disk. */
+  hold(notice: Notice): Promise<boolean>
+  /** Lets go of one that is held. */
+  letGo(notice: Notice): void
+  /** A notice that is both here and in the journal: resolves when it is durable. Undefined: it is not. */
+  holding(id: string): Promise<unknown> | undefined
+  /** Hands over the oldest of the backlog. Never two at once: the second gets none. */
+  take(limit: number, give: (taken: Taken) => void): Promise<void>
   drop(item: Item): void
   /** So many were left by an earlier run. */
   restore(notices: number): void
 }
 
 export const createShelf = (output: string, { journal, log }: { journal: Journal; log: Log }): Shelf => {
-  /** In memory and in the journal. */
-  const here = new Set<string>()
+  /** In memory and in the journal, or on their way there; false: the journal did not take it. */
+  const here = new Map<string, Promise<boolean>>()
   let backlog = 0
+  /** There may be more than was counted. */
+  let isUnsure = false
   let cursor = 0
   let taking = false
 
   const isDurable = (): boolean => journal.health().mode === 'durable'
 
-  const write = async (item: Item): Promise<void> => {
-    const { notice, asked, since } = item
-    await journal.keep({ output, id: notice.id, at: since, body: noticeText(notice, asked) })
+  const write = async (notice: Notice, at: number, asked: boolean): Promise<boolean> => {
+    try {
+      await journal.keep({ output, id: notice.id, at, body: noticeText(notice, asked) })
+      return true
+    } catch (error) {
+      log.error('a notice could not be kept in the journal', { output, error: messageOf(error) })
+      return false
+    }
+  }
+
+  const writeOnce = (notice: Notice, at: number, asked: boolean): Promise<boolean> => {
+    const { id } = notice
+    const known = here.get(id)
+    if (known) return known
+    const writing = write(notice, at, asked).then((isKept) => {
+      if (!isKept && here.get(id) === writing) here.delete(id)
+      return isKept
+    })
+    here.set(id, writing)
+    return writing
+  }
+
+  const letGo = (id: string): void => {
+    if (here.delete(id)) journal.drop({ output, id })
+  }
+
+  const kept = (item: Item): void => {
     item.kept = true
     item.end('kept')
   }
@@ -62,10 +99,10 @@ export const createShelf = (output: string, { journal, log }: { journal: Journal
   /** What cannot be read is set aside, where somebody can look at it. */
   const read = ({ id, at, body }: StoredNotice): Taken[] => {
     try {
-      here.add(id)
-      return [{ ...readNotice(body), at }]
+      const taken = { ...readNotice(body), at }
+      here.set(id, Promise.resolve(true))
+      return [taken]
     } catch (error) {
-      here.delete(id)
       journal.drop({ output, id })
       const message = `a notice in the journal cannot be read: ${messageOf(error)}`
       journal.bury({ at: Date.now(), kind: 'notice', from: output, reason: 'unreadable', message, body })
@@ -74,17 +111,19 @@ export const createShelf = (output: string, { journal, log }: { journal: Journal
     }
   }
 
-  const takePages = async (limit: number): Promise<readonly Taken[]> => {
+  /** What is taken leaves the backlog and is handed over in one go: nothing new gets in between. */
+  const takePages = async (limit: number, give: (taken: Taken) => void): Promise<void> => {
     while (backlog > 0) {
       const expected = backlog
       const rows = await journal.kept(output, cursor, limit)
       cursor = rows.at(-1)?.seq ?? cursor
       const fresh = rows.filter(({ id }) => !here.has(id))
-      backlog = Math.max(0, backlog - (rows.length > 0 ? fresh.length : expected))
+      isUnsure &&= rows.length > 0
+      backlog = Math.max(isUnsure ? 1 : 0, backlog - (rows.length > 0 ? fresh.length : expected))
       const taken = fresh.flatMap(read)
-      if (taken.length > 0) return taken
+      taken.forEach(give)
+      if (taken.length > 0) return
     }
-    return []
   }
 
   return {
@@ -96,27 +135,42 @@ export const createShelf = (output: string, { journal, log }: { journal: Journal
     },
     async keep(items) {
       if (!isDurable()) return
-      const fresh = items.filter(({ kept }) => !kept)
-      for (const { notice } of fresh) here.add(notice.id)
-      await Promise.all(fresh.map(write))
+      const keepOne = async (item: Item): Promise<void> => {
+        if (!item.kept && (await writeOnce(item.notice, item.since, item.asked))) kept(item)
+      }
+      await Promise.all(items.map(keepOne))
     },
+    hold: async (notice) => isDurable() && writeOnce(notice, Date.now(), false),
+    letGo: ({ id }) => letGo(id),
+    holding: (id) => here.get(id),
     async put(item) {
+      const { notice, since, asked } = item
       backlog++
-      await write(item)
+      // where it stood in the journal may have been passed already
+      letGo(notice.id)
+      if (!(await write(notice, since, asked))) {
+        backlog = Math.max(0, backlog - 1)
+        return false
+      }
+      kept(item)
       endKept(item)
+      return true
     },
-    async take(limit) {
-      if (taking) return []
+    async take(limit, give) {
+      if (taking) return
       taking = true
-      return takePages(limit).finally(() => (taking = false))
+      try {
+        await takePages(limit, give)
+      } catch (error) {
+        log.error('the notices in the journal could not be read', { output, error: messageOf(error) })
+      } finally {
+        taking = false
+      }
     },
-    drop({ notice, kept }) {
-      if (!kept) return
-      here.delete(notice.id)
-      journal.drop({ output, id: notice.id })
-    },
+    drop: ({ notice }) => letGo(notice.id),
     restore(notices) {
-      backlog = Math.max(backlog, notices - here.size)
+      isUnsure = notices > 0
+      backlog = Math.max(isUnsure ? 1 : 0, backlog, notices - here.size)
       cursor = 0
     },
   }

@@ -1,4 +1,5 @@
 /** Runs one step: asked (`if`), rendered, resolved, judged (guard), and run in a span with a deadline and retries. */
+import type { CompatMetrics } from './compat-metrics.ts'
 import { backoff, orAborted, pause } from './backoff.ts'
 import type { ChainRun } from './chain-run.ts'
 import type { CompiledStep } from './chain.ts'
@@ -21,6 +22,7 @@ export interface StepHost {
   place(action: Action, signal: AbortSignal): Promise<(() => void) | undefined>
   /** What `context.<name>` is for this event. @throws YarakError `config` when there is no such context */
   context(name: string, scope: Scope, span: Span, signal: AbortSignal): Promise<Readonly<Record<string, unknown>>>
+  readonly compat?: CompatMetrics | undefined
   /** Keeps a file by an output; undefined: no output of that id can. */
   store(output: string): NonNullable<Sender['store']> | undefined
 }
@@ -190,7 +192,9 @@ const resolveJudgeRun = async (t: Try, signal: AbortSignal): Promise<Omit<Ended,
     await run.past.begin(step.id, { ...(uid && { uid }), ...(span.traceparent && { traceparent: span.traceparent }) })
   }
   try {
-    return { outcome: 'succeeded', ...(simulated && { simulated }), ...(await plugin.run(params, context)) }
+    const undoable = !simulated && plugin.undo !== undefined && change === 'reversible'
+    const flags = { ...(simulated && { simulated }), ...(undoable && { undoable }) }
+    return { outcome: 'succeeded', ...flags, ...(await plugin.run(params, context)) }
   } catch (error) {
     const { lacks } = asYarakError(error)
     if (!simulated || lacks === undefined || isReading(lacks)) throw error

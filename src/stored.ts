@@ -1,6 +1,6 @@
 /** What the engine keeps in the journal, as text, and how it reads it back. */
 import { type EventOrigin, parseEvent, toJson } from './event.ts'
-import type { Notice, Report } from './plugin.ts'
+import type { Digest, Notice, Report } from './plugin.ts'
 
 /** The text of an event as it was handed over; of a host's object, its JSON. */
 export const rawText = (raw: unknown): string => {
@@ -21,20 +21,19 @@ interface NoticeText {
   readonly report?: Report
   readonly traceparent?: string
   readonly cluster?: string
+  readonly traceUrl?: string
+  readonly digest?: Digest
   readonly asked?: true
 }
 
 /** @param asked a rule names the output: no filter leaves the notice out */
-export const noticeText = ({ id, event, report, traceparent, cluster }: Notice, asked: boolean): string => {
+export const noticeText = ({ event, ...notice }: Notice, asked: boolean): string => {
   const { input, authenticated, shared } = event
   const origin = { id: event.id, input, authenticated, cluster: event.cluster, shared }
   const text: NoticeText = {
-    id,
+    ...notice,
     origin,
     event: toJson(event.toJSON()),
-    ...(report && { report }),
-    ...(traceparent && { traceparent }),
-    ...(cluster !== undefined && { cluster }),
     ...(asked && { asked }),
   }
   return JSON.stringify(text)
@@ -42,13 +41,6 @@ export const noticeText = ({ id, event, report, traceparent, cluster }: Notice, 
 
 /** @throws YarakError `invalid`, or SyntaxError, for a text that {@link noticeText} did not write */
 export const readNotice = (text: string): { readonly notice: Notice; readonly asked: boolean } => {
-  const { id, origin, event, report, traceparent, cluster, asked } = JSON.parse(text) as NoticeText
-  const notice: Notice = {
-    id,
-    event: parseEvent(event, origin),
-    ...(report && { report }),
-    ...(traceparent && { traceparent }),
-    ...(cluster !== undefined && { cluster }),
-  }
-  return { notice, asked: asked ?? false }
+  const { origin, event, asked, ...notice } = JSON.parse(text) as NoticeText
+  return { notice: { ...notice, event: parseEvent(event, origin) }, asked: asked ?? false }
 }

@@ -19,8 +19,10 @@ import {
   TraceFlags,
 } from '@opentelemetry/api'
 import type { ReadableSpan, Sampler, SpanExporter } from '@opentelemetry/sdk-trace'
+import { createClock } from './clock.ts'
 import { messageOf, reasonOf } from './errors.ts'
 import type { Log } from './plugin.ts'
+import { mapTexts } from './texts.ts'
 import type { SpanRecord } from './trace-tree.ts'
 
 export type SpanAttributes = Readonly<Record<string, string | number | boolean | readonly string[] | undefined>>
@@ -82,10 +84,14 @@ const NO_PROVIDER = new ProxyTracerProvider().getDelegate()
 
 const CONTEXTS = new WeakMap<Span, Context>()
 
-/** Tracing through whatever OpenTelemetry provider is registered; without one, spans cost next to nothing. */
-export const createTracing = (version: string): Tracing => {
+/**
+ * Tracing through whatever OpenTelemetry provider is registered; without one, spans cost next to nothing.
+ * @param clean applied to the text of every attribute and error. Default none
+ */
+export const createTracing = (version: string, clean?: (text: string) => string): Tracing => {
   const tracer = trace.getTracer('yarak', version)
   const clock = createClock()
+  const cleaned = <A>(attributes: A): A => (clean ? mapTexts(attributes, clean) : attributes)
   const now = (): number => (isIdle() ? Date.now() : clock())
   const provider = trace.getTracerProvider()
   const isIdle = (): boolean => provider instanceof ProxyTracerProvider && provider.getDelegate() === NO_PROVIDER
@@ -96,7 +102,7 @@ export const createTracing = (version: string): Tracing => {
     },
     remote(traceparent, cluster) {
       const at = traceparent ? propagation.extract(ROOT_CONTEXT, { traceparent }) : ROOT_CONTEXT
-      return wrap(trace.getSpan(at) ?? trace.wrapSpanContext(INVALID_SPAN_CONTEXT), within(at, cluster), now)
+      return wrap(trace.getSpan(at) ?? trace.wrapSpanContext(INVALID_SPAN_CONTEXT), within(at, cluster), now, clean)
     },
     start(name, options = {}) {
       if (isIdle()) return NOTHING
@@ -107,13 +113,13 @@ export const createTracing = (version: string): Tracing => {
         name,
         {
           kind: KINDS[options.kind ?? 'internal'],
-          ...(attributes && { attributes }),
+          ...(attributes && { attributes: cleaned(attributes) }),
           startTime: options.at ?? now(),
           ...(options.links?.length && { links: options.links.flatMap(linkTo) }),
         },
         parent,
       )
-      return wrap(span, within(trace.setSpan(parent, span), cluster), now)
+      return wrap(span, within(trace.setSpan(parent, span), cluster), now, clean)
     },
   }
 }
@@ -124,18 +130,6 @@ const CLUSTER_KEY = createContextKey(`yarak ${CLUSTER}`)
 
 const within = (at: Context, cluster: string | undefined): Context =>
   cluster === undefined ? at : at.setValue(CLUSTER_KEY, cluster)
-
-/** How far, in milliseconds, the steady clock may be from the wall clock before it is set again. */
-const DRIFT = 100
-
-const createClock = (): (() => number) => {
-  let origin = performance.timeOrigin
-  return () => {
-    const wall = Date.now()
-    if (Math.abs(wall - origin - performance.now()) > DRIFT) origin = wall - performance.now()
-    return origin + performance.now()
-  }
-}
 
 const parentContext = ({ parent, from }: StartOptions): Context =>
   (parent && CONTEXTS.get(parent)) ?? (from ? propagation.extract(context.active(), from) : context.active())
@@ -165,17 +159,18 @@ const NOTHING: Span = Object.freeze({
   headers: () => ({}),
 })
 
-const wrap = (span: ApiSpan, own: Context, now: () => number): Span => {
+const wrap = (span: ApiSpan, own: Context, now: () => number, clean?: (text: string) => string): Span => {
+  const cleaned = <A>(attributes: A): A => (clean ? mapTexts(attributes, clean) : attributes)
   const id = span.spanContext()
   const valid = isSpanContextValid(id)
   if (!valid && !span.isRecording()) return NOTHING
   const wrapped: Span = {
     traceId: valid ? id.traceId : undefined,
     traceparent: valid ? `00-${id.traceId}-${id.spanId}-0${id.traceFlags & 1}` : undefined,
-    set: (attributes) => void span.setAttributes(attributes),
-    event: (name, attributes) => void span.addEvent(name, attributes),
+    set: (attributes) => void span.setAttributes(cleaned(attributes)),
+    event: (name, attributes) => void span.addEvent(name, attributes && cleaned(attributes)),
     fail(error) {
-      span.setStatus({ code: SpanStatusCode.ERROR, message: messageOf(error) })
+      span.setStatus({ code: SpanStatusCode.ERROR, message: clean ? clean(messageOf(error)) : messageOf(error) })
       span.setAttribute('error.type', reasonOf(error))
     },
     end: (at) => span.end(at ?? now()),

@@ -37,6 +37,9 @@ const HTML = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;', "'": '&#39
 /** The filters beside Liquid's own. */
 const FILTERS: Readonly<Record<string, Filter>> = {
   slug,
+  /** The names in a map, sorted; of a list its indexes. */
+  keys: (value) =>
+    Array.isArray(value) ? [...value.keys()] : typeof value === 'object' && value ? Object.keys(value).sort() : [],
   json: (value) => toJson(value ?? null),
   /** One word of a POSIX shell. */
   shell: (value) => `'${asText(value).replaceAll("'", String.raw`'\''`)}'`,
@@ -57,7 +60,7 @@ export const FILTER_NAMES: readonly string[] = Object.keys(FILTERS)
 /** Tags that read files, which no template may. */
 const NO_TAGS = ['include', 'render', 'layout', 'block', 'liquid']
 
-const createLiquid = (): Liquid => {
+const createLiquid = (asText: (value: unknown) => string): Liquid => {
   const liquid = new Liquid({
     templates: {},
     strictFilters: true,
@@ -135,13 +138,18 @@ const present = (name: string, path: NamePath, scope: Scope, missing: 'fail' | '
   return value
 }
 
-/** Compiles templates. Made once per gateway or check; holds no state but Liquid's set-up. */
-export const createTemplates = () => {
-  const liquid = createLiquid()
+/**
+ * Compiles templates. Made once per gateway or check; holds no state but Liquid's set-up.
+ * @param escape applied to every value that goes into a text; what is exactly one `{{ path }}` is a text then too. Default none
+ */
+export const createTemplates = (escape?: (value: string) => string) => {
+  const shown = escape ? (value: unknown) => escape(asText(value)) : asText
+  let made: Liquid | undefined
+  const liquidOf = (): Liquid => (made ??= createLiquid(shown))
 
   const parse = (text: string): Template[] => {
     try {
-      return liquid.parse(text)
+      return liquidOf().parse(text)
     } catch (cause) {
       throw new YarakError('config', templateMessage(cause), { cause, permanent: true })
     }
@@ -151,15 +159,16 @@ export const createTemplates = () => {
     const one = ONE_PATH.exec(text)?.[1]
     if (one) {
       const path = parseName(one)
-      return { render: (scope, missing = 'fail') => present(one, path, scope, missing) }
+      const value = (scope: Scope, missing: 'fail' | 'empty') => present(one, path, scope, missing)
+      return { render: (scope, missing = 'fail') => (escape ? shown(value(scope, missing)) : value(scope, missing)) }
     }
     const parts = plainParts(text)
-    if (parts) return { render: (scope, missing = 'fail') => joined(parts, scope, missing) }
+    if (parts) return { render: (scope, missing = 'fail') => joined(parts, scope, missing, shown) }
     const parsed = parse(text)
     return {
       render(scope, missing = 'fail') {
         try {
-          return liquid.renderSync(parsed, new NamesContext(scope, missing, liquid)) as string
+          return liquidOf().renderSync(parsed, new NamesContext(scope, missing, liquidOf())) as string
         } catch (cause) {
           const reason = /has no value/.test(messageOf(cause)) ? 'missing-value' : 'template'
           throw new YarakError('failed', templateMessage(cause), { cause, permanent: true, reason })
@@ -190,10 +199,13 @@ export const createTemplates = () => {
 
 export type Templates = ReturnType<typeof createTemplates>
 
-const joined = (parts: readonly Part[], scope: Scope, missing: 'fail' | 'empty'): string =>
-  parts
-    .map((part) => (typeof part === 'string' ? part : asText(present(part.name, part.path, scope, missing))))
-    .join('')
+const joined = (
+  parts: readonly Part[],
+  scope: Scope,
+  missing: 'fail' | 'empty',
+  shown: (value: unknown) => string,
+): string =>
+  parts.map((part) => (typeof part === 'string' ? part : shown(present(part.name, part.path, scope, missing)))).join('')
 
 /** Liquid's message without its file and context lines. */
 const templateMessage = (error: unknown): string => {

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { afterEach, describe, expect, it, vi } from 'vitest'
-import { backoff, orAborted, pause } from '../src/backoff.ts'
+import { backoff, orAborted, orCut, pause } from '../src/backoff.ts'
 
 describe('the wait before another try', () => {
   it('doubles up to a limit, when nothing is taken away', () => {
@@ -99,5 +99,31 @@ describe('a promise, or the signal', () => {
     await pause(0, signal)
     await pause(0)
     expect(removed).toHaveBeenCalledTimes(added.mock.calls.length)
+  })
+})
+
+describe('work that is cut short', () => {
+  const cut = async (work: (signal: AbortSignal) => Promise<string>): Promise<unknown> => {
+    const stop = new AbortController()
+    const ended = orCut(work(stop.signal), stop.signal)
+    stop.abort(new Error('stop'))
+    return ended.catch((error: unknown) => error)
+  }
+  const atAbort = (signal: AbortSignal) => new Promise<void>((resolve) => (signal.onabort = () => resolve()))
+
+  it('ends with what it says at the signal, else with the reason of the signal', async () => {
+    const says = async (signal: AbortSignal) => {
+      await atAbort(signal)
+      await Promise.resolve()
+      throw new Error('half of it is done')
+    }
+    expect(await cut(says)).toEqual(new Error('half of it is done'))
+    expect(await cut((signal) => atAbort(signal).then(() => 'done'))).toBe('done')
+    expect(await cut(() => new Promise(() => {}))).toEqual(new Error('stop'))
+  })
+
+  it('ends at once when the signal has fired before', async () => {
+    const signal = AbortSignal.abort(new Error('stop'))
+    await expect(orCut(new Promise(() => {}), signal)).rejects.toThrow('stop')
   })
 })

@@ -4,14 +4,28 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, describe, expect, it } from 'vitest'
 import { inputs } from '../inputs/index.ts'
+import { awsSecuritylake } from '../outputs/aws-securitylake.ts'
+import { createDogstatsd } from '../outputs/dogstatsd.ts'
+import { gcpChronicle } from '../outputs/gcp-chronicle.ts'
 import { outputs } from '../outputs/index.ts'
 import { createKafkaOutput } from '../outputs/kafka.ts'
+import { createLogstash } from '../outputs/logstash.ts'
+import { createMqtt } from '../outputs/mqtt.ts'
+import { createNats } from '../outputs/nats.ts'
+import { createOtlpMetrics } from '../outputs/otlp-metrics.ts'
+import { createRabbitmq } from '../outputs/rabbitmq.ts'
+import { createRedis } from '../outputs/redis.ts'
+import { createSmtp } from '../outputs/smtp.ts'
+import { createStatsd } from '../outputs/statsd.ts'
 import { createStdout } from '../outputs/stdout.ts'
+import { createSyslog } from '../outputs/syslog.ts'
+import { createTimescaledb } from '../outputs/timescaledb.ts'
 import { actions } from '../src/actions/index.ts'
 import { contexts } from '../src/contexts/index.ts'
 import type { Action, Context, Input, Output, Spec } from '../src/plugin.ts'
 import {
   actionCases,
+  type Answers,
   type Case,
   contextCases,
   inputCases,
@@ -29,6 +43,39 @@ interface Trial {
   readonly options: OutputCaseOptions
 }
 
+/** In a cluster that takes everything. */
+const inCluster = () => {
+  const send = async () => ({ metadata: { uid: '8e2f0b6c-3c1f-4f6e-9d55-0a4a3c1b2d3e' } })
+  return testIo({ resources: { kubernetes: { namespace: 'yarak', as: () => ({ send }) } } })
+}
+
+/** A queue that takes everything. */
+const taking = { publish: async () => [], close: async () => {} }
+
+/** A connection that takes everything. */
+const lines = () => ({
+  write: async (_texts: unknown, signal: AbortSignal) => signal.throwIfAborted(),
+  close: async () => {},
+})
+
+/** A server with `_bulk` that takes everything, unless it is to answer something else. */
+const bulk: OutputCaseOptions = {
+  io: (answer = { body: { errors: false, items: [] } }) => testIo({ answer }),
+}
+
+/** With an account of Google Cloud. */
+const inGoogle = (answer?: Answers) =>
+  testIo({
+    ...(answer !== undefined && { answer }),
+    resources: {
+      google: {
+        authorization: async () => 'Bearer x',
+        identity: async () => 'Bearer y',
+        project: async (wanted = 'secops') => wanted,
+      },
+    },
+  })
+
 /** How to run the outputs that do not speak HTTP. */
 const trials: Readonly<Record<string, Trial>> = {
   file: { options: { config: { path: join(folder, 'events.jsonl') } } },
@@ -41,15 +88,49 @@ const trials: Readonly<Record<string, Trial>> = {
     })),
     options: { config: { brokers: ['kafka:9092'], topic: 'falco-events' } },
   },
-  'gcp.storage': {
-    options: {
-      io: (answer) =>
-        testIo({
-          ...(answer !== undefined && { answer }),
-          resources: { google: { authorization: async () => 'Bearer x' } },
-        }),
-    },
+  elasticsearch: { options: bulk },
+  dogstatsd: { output: createDogstatsd(lines), options: { config: { forwarder: 'agent:8125' } } },
+  logstash: { output: createLogstash(lines), options: { config: { address: 'logstash' } } },
+  opensearch: { options: bulk },
+  'otlp.metrics': { output: createOtlpMetrics(() => Date.UTC(2026, 0, 31, 12)), options: {} },
+  statsd: { output: createStatsd(lines), options: { config: { forwarder: 'statsd:8125' } } },
+  syslog: { output: createSyslog(lines), options: { config: { host: 'rsyslog' } } },
+  mqtt: {
+    output: createMqtt(async () => ({ ...taking, maxPacket: 65_536 })),
+    options: { config: { broker: 'tcp://mosquitto:1883' } },
   },
+  nats: {
+    output: createNats(async () => ({ ...taking, maxPayload: 65_536 })),
+    options: { config: { hostPort: 'nats://nats:4222' } },
+  },
+  rabbitmq: {
+    output: createRabbitmq(async () => taking),
+    options: { config: { url: 'amqp://yarak:secret@rabbitmq:5672/', queue: 'falco' } },
+  },
+  redis: {
+    output: createRedis(async () => ({ run: async () => [], close: async () => {} })),
+    options: { config: { address: 'redis:6379', password: 'secret' } },
+  },
+  timescaledb: {
+    output: createTimescaledb(async () => ({ run: async () => {}, close: async () => {} })),
+    options: { config: { host: 'timescaledb', password: 'secret' } },
+  },
+  'aws.securitylake': { options: { config: awsSecuritylake.example?.config } },
+  'gcp.chronicle': { options: { config: gcpChronicle.example?.config, io: inGoogle } },
+  'gcp.cloudfunctions': { options: { io: inGoogle } },
+  'gcp.cloudrun': { options: { io: inGoogle } },
+  'gcp.pubsub': { options: { io: inGoogle } },
+  'gcp.storage': { options: { io: inGoogle } },
+  k8sevents: { options: { config: {}, io: inCluster } },
+  policyreport: { options: { config: {}, io: inCluster } },
+  smtp: {
+    output: createSmtp(() => ({
+      send: async (_envelope, _mail, signal) => (signal.throwIfAborted(), []),
+      close: async () => {},
+    })),
+    options: { config: { hostPort: 'mail:25', from: 'falco@example.com', to: 'soc@example.com' } },
+  },
+  spyderbat: { options: { io: (answer = { body: [] }) => testIo({ answer }) } },
   stdout: { output: createStdout({ isTTY: () => false, write: async () => {} }), options: { config: {} } },
 }
 

@@ -1,3 +1,4 @@
+import { once } from 'node:events'
 import { describe, expect, it } from 'vitest'
 import { createGateway, defineOutput, type OutputInput, YarakError } from '../src/index.ts'
 import { z } from '../src/plugin.ts'
@@ -123,6 +124,48 @@ describe('delivery', () => {
     await gateway.stop()
   })
 
+  it('cut at its limit goes on with what was not delivered, as the output tells', async () => {
+    const sent: string[] = []
+    const { use } = sink(
+      async (notices, signal) => {
+        const failed = []
+        for (const [index, { event }] of notices.entries()) {
+          if (signal.aborted) failed.push({ index, permanent: false, reason: 'interrupted' })
+          else sent.push(event.output)
+          if (event.output === 'b' && sent.length === 2) await once(signal, 'abort')
+        }
+        if (failed.length > 0) throw new YarakError('interrupted', 'cut short', { failed })
+      },
+      { batch: 3, linger: 1_000 },
+    )
+    const gateway = telling({ output: use, timeout: '50ms' })
+    const receipts = await Promise.all(['a', 'b', 'c'].map((output) => gateway.emit(about(output, { output }))))
+    await Promise.all(receipts.map(({ done }) => done))
+    expect(sent).toEqual(['a', 'b', 'c'])
+    await gateway.stop()
+  })
+
+  it('pauses between tries also when the other side asks for no pause', async () => {
+    let tries = 0
+    const { use } = sink(() => {
+      tries++
+      throw new YarakError('failed', 'busy', { retryAfter: 0 })
+    })
+    const gateway = await tell(telling({ output: use, retryFor: '50ms', breaker: 0 }), alert())
+    expect(tries).toBe(1)
+    await gateway.stop()
+  })
+
+  it('tells of an event before the response to it', async () => {
+    const { told, use } = sink()
+    const gateway = createGateway({
+      outputs: [{ output: use, tell: 'both', concurrency: 1 }],
+      rules: [{ name: 'r', steps: [] }],
+    })
+    await (await tell(gateway, alert())).stop()
+    expect(told.map(({ report }) => report?.rule)).toEqual([undefined, 'r'])
+  })
+
   it('a full queue gives up the new notice, and a dead output holds nothing back', async () => {
     const dead = gate()
     const slow = sink(() => dead.promise)
@@ -159,6 +202,21 @@ describe('the life of an output', () => {
     await (await tell(gateway, alert(), alert())).stop()
     await gateway.stop()
     expect(log).toEqual(['open', 'open', 'send', 'send', 'close'])
+  })
+
+  it('an output that hangs in its end holds up no stop', async () => {
+    const output = defineOutput({
+      type: 'hangs',
+      summary: 'Never closes.',
+      config: z.strictObject({}),
+      open: () => ({ send: async () => {}, close: () => gate().promise }),
+    })
+    const lines: string[] = []
+    const line = (message: string) => void lines.push(message)
+    const log = { debug: line, info: line, warn: line, error: line }
+    const gateway = createGateway({ outputs: [{ output: output({}), timeout: '20ms' }], log })
+    await (await tell(gateway, alert())).stop()
+    expect(lines).toContain('closing an output failed')
   })
 
   it('stop delivers what is queued, and gives up what is not done by the deadline', async () => {

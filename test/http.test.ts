@@ -175,6 +175,10 @@ describe('an answer', () => {
 })
 
 describe('parseRetryAfter', () => {
+  it('reads decimals, as Discord sends them', () => {
+    expect(parseRetryAfter('0.65')).toBe(650)
+  })
+
   it('reads seconds, dates and the first of several', () => {
     expect(parseRetryAfter('120')).toBe(120_000)
     expect(parseRetryAfter(['3', '9'])).toBe(3_000)
@@ -269,6 +273,17 @@ describe('secrets', () => {
       const error = await failure(http, { ...make(url), timeout: 5_000 })
       expect(JSON.stringify([error.message, error.reason, spans])).not.toContain(SECRET)
     }
+  })
+
+  it('are masked also when the server quotes them without their encoding, and a password by itself', async () => {
+    const url = await serve((request, response) => {
+      const [, basic = ''] = (request.headers.authorization ?? '').split(' ')
+      const user = Buffer.from(basic, 'base64').toString()
+      response.writeHead(403).end(`${decodeURIComponent(request.url ?? '')} ${request.url} by ${user}`)
+    })
+    const address = `${url.replace('//', '//ann:pass%2Bword1@')}/hook/key%2Bnumber1?token=to%2Bken%3Dtext1`
+    const { message } = await failure(client().http, { url: address })
+    expect(message).not.toMatch(/pass.+word1|key.+number1|to.+ken.+text1/)
   })
 
   it('of an address that is none are in no error', async () => {

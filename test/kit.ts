@@ -46,7 +46,7 @@ export const probe = (run: Run, more: Partial<Parameters<typeof defineAction>[0]
 /** An output that remembers what it is told, or does what the test says. */
 export const sink = (
   send: (notices: readonly Notice[], signal: AbortSignal) => unknown = () => {},
-  more: { batch?: number; type?: string } = {},
+  more: { batch?: number; linger?: number; type?: string } = {},
 ) => {
   const told: Notice[] = []
   const output = defineOutput({
@@ -54,6 +54,7 @@ export const sink = (
     summary: 'Remembers.',
     config: z.strictObject({}),
     ...(more.batch && { batch: more.batch }),
+    ...(more.linger && { linger: more.linger }),
     open: () => ({
       async send(notices, signal) {
         await send(notices, signal)

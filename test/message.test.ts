@@ -22,12 +22,12 @@ describe('the message of an event', () => {
       { name: 'source', value: 'syscall' },
       { name: 'hostname', value: 'node-1' },
       { name: 'tags', value: 'container, shell, mitre_execution' },
-      { name: 'container.id', value: '4f8e0c1d2b3a' },
-      { name: 'k8s.ns.name', value: 'default' },
-      { name: 'k8s.pod.name', value: 'web-1' },
-      { name: 'proc.cmdline', value: 'bash' },
-      { name: 'proc.pid', value: '4711' },
-      { name: 'user.name', value: 'root' },
+      { name: 'container.id', value: '4f8e0c1d2b3a', isField: true },
+      { name: 'k8s.ns.name', value: 'default', isField: true },
+      { name: 'k8s.pod.name', value: 'web-1', isField: true },
+      { name: 'proc.cmdline', value: 'bash', isField: true },
+      { name: 'proc.pid', value: '4711', isField: true },
+      { name: 'user.name', value: 'root', isField: true },
       { name: 'time', value: '2026-01-31T12:00:00.123456789Z' },
     ])
   })

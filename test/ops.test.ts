@@ -9,7 +9,7 @@ const HEALTH: Health = {
   mode: 'observe',
   generation: 1,
   inputs: [{ id: 'http', state: 'serving' }],
-  outputs: [{ id: 'stdout', queued: 0 }],
+  outputs: [{ id: 'stdout', queued: 0, breaker: 'closed' }],
   journal: { mode: 'memory', size: 0, maxSize: 0, full: false },
   breaker: 'closed',
   running: 0,

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { covers, mergePermissions, neededBy, permissionsFor, permissionText } from '../src/permissions.ts'
-import { defineAction, defineContext, type PolicyRule, z } from '../src/plugin.ts'
+import { defineAction, defineContext, defineOutput, type PolicyRule, z } from '../src/plugin.ts'
 import type { RuleInput } from '../src/rules/rule.ts'
 
 const can = (verbs: string, resource: string, more: Partial<PolicyRule> = {}): PolicyRule => {
@@ -101,6 +101,27 @@ describe('what rules need', () => {
       'context pod of rule "R": pods',
     ])
     expect(needs([{ action: plain({}), if: 'context.zone.name = a' }])).toEqual(['context zone of rule "R": nodes'])
+  })
+
+  it('is also what the outputs need, as their settings say, in any mode', () => {
+    const spec = { summary: 'Tells.', open: () => ({ send: async () => {} }) }
+    const events = defineOutput({
+      ...spec,
+      type: 'events',
+      config: z.strictObject({}),
+      permissions: [can('create', 'events')],
+    })
+    const calls = defineOutput({
+      ...spec,
+      type: 'calls',
+      config: z.strictObject({ within: z.boolean().describe('Within.') }),
+      permissions: ({ within }) => (within ? [] : [can('create', 'services/proxy')]),
+    })
+    const outputs = [events({}, 'a'), { output: calls({ within: false }) }, calls({ within: true }, 'b')]
+    expect(neededBy({ rules: [], mode: 'observe', outputs })).toEqual([
+      { rule: can('create', 'events'), by: 'output events/a' },
+      { rule: can('create', 'services/proxy'), by: 'output calls' },
+    ])
   })
 })
 

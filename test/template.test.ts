@@ -139,13 +139,16 @@ describe('a filter', () => {
     ['trunc', 'abcdef', 'trunc: 3', 'ab…'],
     ['trunc', 'ab🦉cd', 'trunc: 4', 'ab…'],
     ['trunc', 'abc', 'trunc: 0', '…'],
+    ['keys', { b: 1, a: 2 }, 'keys', '["a","b"]'],
+    ['keys', ['x', 'y'], 'keys', '[0,1]'],
+    ['keys', 'text', 'keys', '[]'],
     ['trunc', [1, 2, 3], 'trunc: 4', '[1,…'],
   ])('%s', (_name, v, filter, text) => {
     expect(compile(`{{ v | ${filter} }}`).render(about({ v }), 'empty')).toBe(text)
   })
 
   it('is named for the docs', () => {
-    expect(FILTER_NAMES).toEqual(['slug', 'json', 'shell', 'md', 'html', 'url', 'trunc'])
+    expect(FILTER_NAMES).toEqual(['slug', 'keys', 'json', 'shell', 'md', 'html', 'url', 'trunc'])
   })
 
   const LABEL = /^([a-z0-9]([a-z0-9._-]{0,61}[a-z0-9])?)?$/

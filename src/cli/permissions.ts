@@ -1,18 +1,12 @@
-/** What the rules need and the account that Yarak is may not do: asked of the cluster. */
+/** What the rules and outputs need and the account that Yarak is may not do: asked of the cluster. */
 import type { ConfigOptions, Plugins } from '../config/index.ts'
 import { asYarakError, messageOf, YarakError } from '../errors.ts'
-import { createHttpClient } from '../http.ts'
-import { createIo, type IoHost } from '../io.ts'
-import { SILENT } from '../options.ts'
 import { covers, mergePermissions, type Need, neededBy, permissionText } from '../permissions.ts'
 import type { Log, PolicyRule, Resource } from '../plugin.ts'
-import { createResources, type Resources } from '../resources.ts'
-import { memoryState } from '../state.ts'
-import { createTracing } from '../telemetry.ts'
-import { VERSION } from '../version.ts'
+import { withLoneIo } from './lone-io.ts'
 import type { Terminal } from './terminal.ts'
 
-type Options = Pick<ConfigOptions, 'rules' | 'mode' | 'contexts' | 'resources' | 'dataDir'>
+type Options = Pick<ConfigOptions, 'rules' | 'mode' | 'contexts' | 'outputs' | 'resources' | 'dataDir'>
 
 interface Asking {
   readonly options: Options
@@ -28,22 +22,13 @@ export const missingPermissions = async ({ options, plugins, env }: Asking): Pro
   const needs = neededBy(options)
   if (needs.length === 0) return []
   const rules = mergePermissions(needs.map(({ rule }) => rule))
-  const state = memoryState()
-  const http = createHttpClient()
-  const base = { tracing: createTracing(VERSION), http, log: SILENT, env, dataDir: options.dataDir }
-  const host: IoHost = { ...base, state: (id) => state.of(id), resources: () => resources }
-  const resources: Resources = createResources(options.resources, (id) => createIo(host, id))
-  try {
+  return withLoneIo(options, env, async ({ resources, io }) => {
     const asked = plugins.resources.map(async (resource: Resource) => {
       if (!resource.missing) return []
-      const io = createIo(host, resource.type)
-      return resource.missing(await resources.use(resource), rules, io)
+      return resource.missing(await resources.use(resource), rules, io(resource.type))
     })
     return mergePermissions((await Promise.all(asked)).flat()).map((rule) => lineOf(rule, needs))
-  } finally {
-    await resources.close()
-    await http.close()
-  }
+  })
 }
 
 /** @example 'may not patch pods (kubernetes:label of rule "Mark"); `yarak rbac` prints a role that allows it' */

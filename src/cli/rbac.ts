@@ -14,7 +14,9 @@ interface Flags extends LoadFlags {
 
 export const rbacCommand = (terminal: Terminal): Command => {
   const command = new Command('rbac')
-    .description('Print the least that Yarak must be allowed in the cluster for its rules, as Kubernetes objects.')
+    .description(
+      'Print the least that Yarak must be allowed in the cluster for its rules and outputs, as Kubernetes objects.',
+    )
     .addOption(configOption())
     .addOption(modeOption())
     .option('-n, --namespace <namespace>', 'the namespace that Yarak runs in', 'yarak')
@@ -52,7 +54,7 @@ const rbac = async (flags: Flags, terminal: Terminal): Promise<void> => {
 }
 
 const textOf = (objects: readonly RoleObject[], mode: Mode): string => {
-  if (objects.length === 0) return `# mode ${mode}: the rules need nothing of a cluster\n`
+  if (objects.length === 0) return `# mode ${mode}: the rules and outputs need nothing of a cluster\n`
   return [`# mode ${mode}\n`, ...objects.map((object) => `---\n${commentOf(object)}${stringify(object)}`)].join('')
 }
 

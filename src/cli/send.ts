@@ -3,32 +3,43 @@ import { Command } from 'commander'
 import { request } from 'undici'
 import { whyNot } from '../config/files.ts'
 import { messageOf, YarakError } from '../errors.ts'
+import { configOption } from './load.ts'
+import { sendByOutput, type SendOutputFlags } from './send-output.ts'
 import { Exit, plural, type Terminal } from './terminal.ts'
 
-interface Flags {
+interface Flags extends Partial<SendOutputFlags> {
   readonly url: string
   readonly token?: string
 }
 
 export const sendCommand = (terminal: Terminal): Command =>
   new Command('send')
-    .description('Post an event to a running gateway: a file, - for standard input, or a sample.')
+    .description('Post an event to a running gateway, or by one output: a file, - for standard input, or a sample.')
     .argument('[event.json]', 'one alert, a JSON array of alerts, or one alert a line')
     .option('--url <url>', 'where the gateway listens', 'http://127.0.0.1:2801/')
     .option('--token <token>', 'bearer token of the input; default the environment variable YARAK_TOKEN')
+    .option('--output <id>', 'do not post it: tell this output of the configuration, once, without filters')
+    .option('--dry-run', 'with --output: show what would be sent, secrets masked, and send nothing')
+    .option('--report', 'with --output: tell of a response to the event')
+    .addOption(configOption())
     .addHelpText(
       'after',
       `
 Examples:
   yarak send                                          a sample: a shell in a container
+  yarak send --output slack/secops --dry-run
+  yarak send alert.json --output pagerduty --report
   yarak send alert.json --url http://gateway:2801/
   tail -n 100 /var/log/falco.jsonl | yarak send -
   YARAK_TOKEN=s3cret yarak send
 
-Exits with 1 when the gateway cannot be reached or refuses any of them.`,
+Exits with 1 when the gateway cannot be reached or refuses any of them, or when the output does not take it.`,
     )
-    .action(async (file: string | undefined, { url, token = terminal.env.YARAK_TOKEN }: Flags) => {
+    .action(async (file: string | undefined, { url, token = terminal.env.YARAK_TOKEN, ...flags }: Flags) => {
       const body = file === undefined ? JSON.stringify(sample(new Date())) : read(file)
+      const { output } = flags
+      if (output !== undefined) return sendByOutput(body, { ...flags, output }, terminal)
+      if (flags.dryRun || flags.report) throw new YarakError('config', '--dry-run and --report go with --output')
       tell(await post(url, body, token), terminal)
     })
 

@@ -3,6 +3,7 @@ import { readFile } from 'node:fs/promises'
 import { messageOf, YarakError } from '../plugin.ts'
 import { type AwsAnswer, type AwsCredentials, type AwsIo, checkedCredentials } from './_aws-keys.ts'
 import { createInstanceMetadata } from './_aws-metadata.ts'
+import { fromSharedFile } from './_aws-shared-file.ts'
 import { withWebIdentity } from './_aws-sts.ts'
 import { renewed } from './_renewed.ts'
 
@@ -24,9 +25,11 @@ export const renewedCredentials = (make: () => Promise<AwsCredentials>): (() => 
  * 1. `AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY`, `AWS_SESSION_TOKEN`
  * 2. a web identity (IAM roles for service accounts): `AWS_ROLE_ARN` and `AWS_WEB_IDENTITY_TOKEN_FILE`, exchanged at STS,
  *    whose address `AWS_ENDPOINT_URL_STS` may replace
- * 3. the container's agent (EKS Pod Identity, ECS): `AWS_CONTAINER_CREDENTIALS_FULL_URI` or `..._RELATIVE_URI`, with the
+ * 3. the profile `AWS_PROFILE`, by default `default`, of `AWS_SHARED_CREDENTIALS_FILE`, by default `~/.aws/credentials`:
+ *    static keys only
+ * 4. the container's agent (EKS Pod Identity, ECS): `AWS_CONTAINER_CREDENTIALS_FULL_URI` or `..._RELATIVE_URI`, with the
  *    token of `AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE` or `AWS_CONTAINER_AUTHORIZATION_TOKEN`
- * 4. the role of the EC2 instance, by IMDSv2, unless `AWS_EC2_METADATA_DISABLED` is `true`
+ * 5. the role of the EC2 instance, by IMDSv2, unless `AWS_EC2_METADATA_DISABLED` is `true`
  *
  * Source: the standardized credential providers of the AWS SDKs and Tools Reference Guide.
  * @throws YarakError `config` when there is no source; what the source answers
@@ -41,6 +44,8 @@ const sourceOf = async (io: AwsIo, region: string): Promise<AwsCredentials> => {
   if (accessKeyId && secretAccessKey) return { accessKeyId, secretAccessKey, ...(token && { sessionToken: token }) }
   const { AWS_ROLE_ARN: role, AWS_WEB_IDENTITY_TOKEN_FILE: file } = env
   if (role && file) return withWebIdentity(io, region, { role, token: await readToken(file) })
+  const shared = await fromSharedFile(env)
+  if (shared) return shared
   const { AWS_CONTAINER_CREDENTIALS_FULL_URI: full, AWS_CONTAINER_CREDENTIALS_RELATIVE_URI: relative } = env
   if (full || relative) return fromContainer(io, full ?? `http://169.254.170.2${relative}`)
   return env.AWS_EC2_METADATA_DISABLED?.toLowerCase() === 'true' ? none() : fromInstance(io)
@@ -49,7 +54,7 @@ const sourceOf = async (io: AwsIo, region: string): Promise<AwsCredentials> => {
 const none = (cause?: unknown): never => {
   throw new YarakError(
     'config',
-    'no AWS credentials: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or run with a role (IAM roles for service accounts, EKS Pod Identity, an instance profile)',
+    'no AWS credentials: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, keep them in ~/.aws/credentials, or run with a role (IAM roles for service accounts, EKS Pod Identity, an instance profile)',
     { cause },
   )
 }

@@ -131,7 +131,7 @@ const open = async (
   { config, timeout, path }: Opening,
 ) => {
   const { WebSocket } = (await import(PACKAGE)) as SocketPackage
-  const options: { headers?: object } = {}
+  const options: { headers?: Record<string, string> } = {}
   await config.applyToHTTPSOptions(options)
   const socket = new WebSocket(url.href, protocols, {
     ...options,

@@ -78,7 +78,7 @@ const exchange = <T>(options: HttpOptions, request: RequestContext, read: Read<T
       if (status >= 300) {
         throw apiError({ method, path, status, body: await body.text(), retryAfter: headers['retry-after'] })
       }
-      if (headers['content-type']?.startsWith('text/html')) {
+      if (path.subresource !== 'proxy' && headers['content-type']?.startsWith('text/html')) {
         // Read, for the connection to be free again.
         await body.text()
         throw notKubernetes(url)

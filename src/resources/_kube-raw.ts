@@ -1,5 +1,6 @@
 /** A request to the API server that no generated client makes: of a kind known only at run time, or one that streams. */
 import type { Configuration, RequestContext } from '@kubernetes/client-node'
+import { toJson } from '../plugin.ts'
 
 export interface RawRequest {
   readonly method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE'
@@ -7,9 +8,11 @@ export interface RawRequest {
   readonly path: string
   /** What is undefined is left out. */
   readonly query?: Readonly<Record<string, string | number | boolean | undefined>>
+  /** Further headers; what is undefined is left out. */
+  readonly headers?: Readonly<Record<string, string | undefined>>
   /** Of the body. Default `application/json`. */
   readonly contentType?: string
-  /** Sent as JSON. */
+  /** Sent as JSON, with every digit of large integers. */
   readonly body?: unknown
 }
 
@@ -30,9 +33,12 @@ export const toContext = ({ baseServer }: Configuration, request: RawRequest): R
   for (const [name, value] of Object.entries(request.query ?? {})) {
     if (value !== undefined) context.setQueryParam(name, String(value))
   }
+  for (const [name, value] of Object.entries(request.headers ?? {})) {
+    if (value !== undefined) context.setHeaderParam(name, value)
+  }
   if (request.body !== undefined) {
     context.setHeaderParam('Content-Type', request.contentType ?? 'application/json')
-    context.setBody(JSON.stringify(request.body))
+    context.setBody(toJson(request.body))
   }
   return context
 }

@@ -53,7 +53,7 @@ export const aws = defineResource({
   type: 'aws',
   summary: 'The AWS account that actions and outputs work in.',
   notes: [
-    'Without keys they come from the environment, in this order: `AWS_ACCESS_KEY_ID` and `AWS_SECRET_ACCESS_KEY`; IAM roles for service accounts; EKS Pod Identity or ECS; the instance profile, by IMDSv2.',
+    'Without keys they come from the environment, in this order: `AWS_ACCESS_KEY_ID` and `AWS_SECRET_ACCESS_KEY`; IAM roles for service accounts; `~/.aws/credentials` (`AWS_PROFILE`, `AWS_SHARED_CREDENTIALS_FILE`), keys only; EKS Pod Identity or ECS; the instance profile, by IMDSv2.',
     'Temporary keys are renewed five minutes before they end.',
   ].join('\n'),
   config: z.strictObject(awsSettings).refine(...completeKeys()),

@@ -68,8 +68,12 @@ const isAnswered = (path: string): Promise<boolean> =>
 const listening = (server: Server, address: Address): Promise<void> =>
   new Promise((resolve, reject) => {
     server.once('error', reject)
-    server.listen('path' in address ? { path: address.path } : { host: address.host, port: address.port }, () => {
+    server.listen('path' in address ? { path: address.path } : placeOf(address), () => {
       server.off('error', reject)
       resolve()
     })
   })
+
+/** Without a host Node listens on `::`, or on `0.0.0.0` where there is no IPv6. */
+const placeOf = ({ host, port }: { readonly host: string; readonly port: number }) =>
+  host === '::' ? { port } : { host, port }

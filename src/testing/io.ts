@@ -72,7 +72,7 @@ export const testIo = (options: TestIoOptions = {}): TestIo => {
   const io: TestIo = {
     id: options.id ?? 'test',
     log: { debug: line('debug'), info: line('info'), warn: line('warn'), error: line('error') },
-    http: createHttpClient(recorder).bind(call),
+    http: createHttpClient({ dispatcher: recorder }).bind(call),
     env: options.env ?? {},
     dataDir: options.dataDir ?? join(tmpdir(), 'yarak-test'),
     state: {

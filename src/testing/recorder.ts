@@ -26,7 +26,7 @@ export type Answers = Reaction | ((request: RecordedRequest) => Reaction | Promi
 
 /**
  * An undici dispatcher that opens no connection.
- * @example createHttpClient(new Recorder({ status: 503 }))
+ * @example createHttpClient({ dispatcher: new Recorder({ status: 503 }) })
  */
 export class Recorder extends Dispatcher {
   readonly requests: RecordedRequest[] = []

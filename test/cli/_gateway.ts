@@ -36,7 +36,13 @@ export const journalled = (files: Folder) => {
     async run(at: { host: string; port: number } | { path: string }, { token, options }: Running = {}) {
       const journal = await open()
       const gateway = createGateway({ ...options, journal })
-      const extra = mountAdmin({ journal, gateway, replay: gateway.replay, token })
+      const extra = mountAdmin({
+        journal,
+        gateway,
+        outputs: () => gateway.health().outputs,
+        replay: gateway.replay,
+        token,
+      })
       const listeners = listen(gateway, [at], SILENT, { extra })
       left.push(
         () => listeners.close(0),

@@ -100,12 +100,24 @@ describe('rbac', () => {
     expect(objectsIn(out).flatMap(rights)).toContain('pods: delete,get,list')
   })
 
+  it('prints also what the outputs need, in any mode', async () => {
+    files.write('rules.yaml', '- rule: R\n  match: { rules: [x] }\n  steps: [{ action: log, with: { message: x } }]\n')
+    const outputs = { k8sevents: {}, openfaas: { functionName: 'f', serviceProxy: true } }
+    const { out } = await yarak(['rbac', '--config', config({ outputs, mode: 'observe' })])
+    expect(objectsIn(out).flatMap(rights).sort()).toEqual([
+      'events: create,patch',
+      'pods: get',
+      'services/proxy: create',
+    ])
+  })
+
   it('says that nothing is needed', async () => {
     const rules = files.write(
       'rules.yaml',
       '- rule: R\n  match: { rules: [x] }\n  steps: [{ action: log, with: { message: x } }]\n',
     )
-    expect((await yarak(['rbac', '--rules', rules])).out).toBe('# mode observe: the rules need nothing of a cluster\n')
+    const { out } = await yarak(['rbac', '--rules', rules])
+    expect(out).toBe('# mode observe: the rules and outputs need nothing of a cluster\n')
   })
 
   it.each([

@@ -1,20 +1,18 @@
 /** Events by HTTP, Kafka and a file while the gateway is killed again and again: nothing accepted is lost. */
-import { type ChildProcess, spawn } from 'node:child_process'
 import { appendFileSync, existsSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
-import { join, resolve } from 'node:path'
+import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Kafka, logLevel } from 'kafkajs'
 import { expect, it } from 'vitest'
 import { Pool } from 'undici'
 import type { Report } from '../../src/plugin.ts'
+import { createKilled } from './_killed.ts'
 import { kafka } from './kafka.ts'
 import { freePort, until } from './part.ts'
 import { describePart, running } from './vitest.ts'
-
-const MAIN = resolve(import.meta.dirname, '../../src/main.ts')
 
 /** Of each input. */
 const EVENTS = 20_000
@@ -118,35 +116,6 @@ const countingServer = async () => {
   })
   await new Promise<void>((ready) => server.listen(0, '127.0.0.1', ready))
   return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/`, seen, close: () => void server.close() }
-}
-
-/** The gateway as a process of its own. */
-const createKilled = (config: string) => {
-  let child: ChildProcess | undefined
-  let lines: string[] = []
-  const end = async (signal: 'SIGKILL' | 'SIGTERM'): Promise<void> => {
-    const ending = child
-    child = undefined
-    if (!ending || ending.exitCode !== null || ending.signalCode !== null) return
-    const ended = new Promise((done) => ending.once('exit', done))
-    ending.kill(signal)
-    await ended
-  }
-  return {
-    async start(port: number): Promise<void> {
-      child = spawn(process.execPath, [MAIN, 'run', '--config', config], { stdio: ['ignore', 'ignore', 'pipe'] })
-      child.stderr?.on('data', (chunk: Buffer) => (lines = [...lines, chunk.toString()].slice(-40)))
-      await until('the gateway to listen', async () =>
-        fetch(`http://127.0.0.1:${port}/healthz`).then(
-          ({ ok }) => ok || undefined,
-          () => undefined,
-        ),
-      )
-    },
-    kill: () => end('SIGKILL'),
-    stop: () => end('SIGTERM'),
-    tail: () => lines.join('').slice(-4_000),
-  }
 }
 
 /** Posts every event until it is answered by a 2xx, as a sender with a queue does; gives those that were accepted. */

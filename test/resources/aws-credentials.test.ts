@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
@@ -154,6 +154,46 @@ describe('AWS credentials', () => {
     vi.setSystemTime('2026-01-31T12:55:00Z')
     await credentials()
     expect(io.requests).toHaveLength(2)
+  })
+
+  describe('of the shared file', () => {
+    const shared = `# keys
+[default]
+aws_access_key_id = AKIA1
+aws_secret_access_key=a=b+/ 
+
+[ work ]
+AWS_ACCESS_KEY_ID = AKIA2
+aws_secret_access_key = s2
+aws_session_token = t2
+; nothing else
+[empty]
+region = eu-west-1
+`
+    const take = (env: Record<string, string>) => createAwsCredentials(testIo({ env }), 'eu-central-1')()
+
+    it('are those of the profile, by default of `default`', async () => {
+      const env = { AWS_SHARED_CREDENTIALS_FILE: file(shared) }
+      expect(await take(env)).toEqual({ accessKeyId: 'AKIA1', secretAccessKey: 'a=b+/' })
+      expect(await take({ ...env, AWS_PROFILE: 'work' })).toEqual({
+        ...{ accessKeyId: 'AKIA2', secretAccessKey: 's2', sessionToken: 't2' },
+      })
+    })
+
+    it('are looked for in the home folder', async () => {
+      mkdirSync(join(dir, '.aws'))
+      writeFileSync(join(dir, '.aws/credentials'), shared)
+      expect(await take({ HOME: dir })).toMatchObject({ accessKeyId: 'AKIA1' })
+    })
+
+    it('must be there when a profile is named; without one the next source is asked', async () => {
+      const env = { AWS_SHARED_CREDENTIALS_FILE: file(shared), AWS_EC2_METADATA_DISABLED: 'true' }
+      await expect(take({ ...env, AWS_PROFILE: 'other' })).rejects.toThrow('AWS_PROFILE: there is no profile other in')
+      await expect(take({ ...env, AWS_PROFILE: 'empty' })).rejects.toThrow('no AWS credentials')
+      await expect(take({ ...env, AWS_SHARED_CREDENTIALS_FILE: join(dir, 'none') })).rejects.toThrow(
+        'no AWS credentials',
+      )
+    })
   })
 
   it('say what is missing', async () => {

@@ -56,6 +56,19 @@ describe('a request of our own', () => {
     expect(spans.map(({ name }) => name)).toEqual(['PATCH /api/v1/namespaces/{namespace}/pods/{name}'])
   })
 
+  it('has the headers that are given, and every digit of a large integer', async () => {
+    const cluster = await withCluster()
+    const { send } = await clients(cluster)
+    const path = apiPath('v1', 'namespaces', 'shop', 'configmaps')
+    const body = { metadata: { name: 'c' }, data: { big: 1_769_860_800_123_456_789n } }
+    await send({ method: 'POST', path, headers: { 'event-id': 'e-1', other: undefined }, body })
+    const { headers } = cluster.requests.at(-1) ?? expect.fail('nothing was sent')
+    expect(headers['event-id']).toBe('e-1')
+    expect(headers).not.toHaveProperty('other')
+    const length = JSON.stringify({ metadata: { name: 'c' }, data: { big: 0 } }).length + 18
+    expect(Number(headers['content-length'])).toBe(length)
+  })
+
   it('throws errors that say what to do', async () => {
     const cluster = await withCluster()
     const { send } = await clients(cluster)

@@ -1,0 +1,54 @@
+/** What is written down for longer than it is worked on, with the secrets taken out: journal and log. */
+import { parseEvent, toJson } from './event.ts'
+import type { DeadLetter, Journal, StoredEvent } from './journal/index.ts'
+import type { Log, LogFields } from './plugin.ts'
+import type { Redact } from './redact.ts'
+import { mapTexts } from './texts.ts'
+
+/** The text of an event; what is none is redacted by patterns and presets alone. */
+const redactBody = (body: string, redact: Redact): string => {
+  try {
+    const event = parseEvent(body, { id: '', input: '' })
+    const redacted = redact(event)
+    return redacted === event ? body : toJson(redacted.toJSON())
+  } catch {
+    return redact.text(body)
+  }
+}
+
+/** After a crash a response goes on with what is left of the event: fields that rules or steps need are not to be redacted. */
+export const redactedJournal = (journal: Journal, redact: Redact): Journal =>
+  new Proxy(journal, {
+    get(target, name: keyof Journal) {
+      const own = redacting(target, redact)[name]
+      if (own) return own
+      const value: unknown = target[name]
+      return typeof value === 'function' ? (value.bind(target) as unknown) : value
+    },
+  })
+
+const redacting = (journal: Journal, redact: Redact): Partial<Record<keyof Journal, unknown>> => ({
+  accept: (event: StoredEvent) => journal.accept({ ...event, body: redactBody(event.body, redact) }),
+  note: (event: string, key: string, value: unknown) => journal.note(event, key, mapTexts(value, redact.text)),
+  settle: (...[event, reports, redelivered]: Parameters<Journal['settle']>) =>
+    journal.settle(
+      event,
+      reports.map((report) => redact.report(report)),
+      redelivered,
+    ),
+  // a notice is redacted already when it is offered
+  bury: (letter: DeadLetter) =>
+    journal.bury({
+      ...letter,
+      message: redact.text(letter.message),
+      ...(letter.kind === 'event' && { body: redactBody(letter.body, redact) }),
+    }),
+})
+
+export const redactedLog = (log: Log, redact: Redact): Log => {
+  const line =
+    (level: keyof Log) =>
+    (message: string, fields?: LogFields): void =>
+      log[level](redact.text(message), fields && mapTexts(fields, redact.text))
+  return { debug: line('debug'), info: line('info'), warn: line('warn'), error: line('error') }
+}
