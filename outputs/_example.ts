@@ -23,3 +23,34 @@ export const EXAMPLE_BODY = {
   tags: ['container', 'shell', 'mitre_execution'],
   hostname: 'node-1',
 }
+
+const SHOWN: Readonly<Record<string, string>> = {
+  rule: EXAMPLE_BODY.rule,
+  priority: EXAMPLE_BODY.priority,
+  source: EXAMPLE_BODY.source,
+  hostname: EXAMPLE_BODY.hostname,
+  tags: EXAMPLE_BODY.tags.join(', '),
+  time: EXAMPLE_BODY.time,
+}
+
+const FIELDS = Object.entries(EXAMPLE_BODY.output_fields).map(([title, value]) => ({
+  title,
+  value: String(value),
+  short: true,
+}))
+
+/**
+ * The attachment of chats that follow Slack.
+ * @param order of what is told of the event; `fields` stands for its own fields
+ * @param shown what is written in another way there
+ */
+export const exampleAttachment = (order: string, shown: Readonly<Record<string, string>> = {}) => ({
+  fallback: EXAMPLE_BODY.output,
+  color: '#5bffb5',
+  text: EXAMPLE_BODY.output,
+  fields: order
+    .split(' ')
+    .flatMap((title) =>
+      title === 'fields' ? FIELDS : [{ title, value: shown[title] ?? SHOWN[title], short: title !== 'time' }],
+    ),
+})

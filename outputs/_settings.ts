@@ -1,5 +1,5 @@
 /** Settings that several outputs share. */
-import { secret, z } from '../src/plugin.ts'
+import { requestHeaders, z } from '../src/plugin.ts'
 
 /** An `http` or `https` address. */
 export const httpUrl = () => z.url({ protocol: /^https?$/, error: 'must be an http or https address' })
@@ -15,17 +15,5 @@ export const serverUrl = () =>
     return !username && !password && !search && !hash
   }, 'must have no credentials, query or fragment; credentials go into headers')
 
-/** RFC 9110, 5.6.2: the characters of a header's name. */
-const HEADER_NAME = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/
-
-/** Visible ASCII, Latin-1, spaces and tabs: what a header may hold without injecting another. */
-const HEADER_VALUE = /^[\t\x20-\x7e\x80-\xff]*$/
-
 /** Further request headers; they replace Yarak's own. Values are secrets. */
-export const headers = () =>
-  z
-    .record(
-      z.string().regex(HEADER_NAME, 'must be the name of an HTTP header'),
-      secret().regex(HEADER_VALUE, 'must be one line of a header').meta({ secret: true }),
-    )
-    .default({})
+export const headers = () => requestHeaders().default({})
