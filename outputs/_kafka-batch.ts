@@ -1,5 +1,5 @@
 /** A batch of the Kafka output: cut into requests, and put together again when some of it failed. */
-import { type FailedItem, YarakError } from '../src/plugin.ts'
+import { type FailedItem, inChunks, YarakError } from '../src/plugin.ts'
 import type { OutgoingRecord } from '../src/resources/kafka.ts'
 
 /** A record, and where it was in the batch. */
@@ -12,20 +12,8 @@ export interface Item {
 const REQUEST = 512 * 1024
 
 /** Cuts a batch so that no request is refused for its size, but for a record that is too large by itself. */
-export const requestsOf = (items: readonly Item[]): Item[][] => {
-  const requests: Item[][] = []
-  let bytes = Infinity
-  for (const item of items) {
-    const size = Buffer.byteLength(item.record.value)
-    if (bytes + size > REQUEST) {
-      requests.push([])
-      bytes = 0
-    }
-    requests.at(-1)?.push(item)
-    bytes += size
-  }
-  return requests
-}
+export const requestsOf = (items: readonly Item[]): Item[][] =>
+  inChunks(items, { count: Infinity, size: REQUEST }, ({ record }) => Buffer.byteLength(record.value))
 
 /** A record that was not written. */
 export interface Failed extends FailedItem {

@@ -1,5 +1,5 @@
 /** Writes events and reports as JSON to a Kafka topic. */
-import { defineOutput, type Io, type Notice, targetOf, toJson, YarakError, z } from '../src/plugin.ts'
+import { defineOutput, type Io, type Notice, size, targetOf, z } from '../src/plugin.ts'
 import {
   connectionSettings,
   type KafkaDriver,
@@ -8,8 +8,11 @@ import {
   type OutgoingRecord,
   topicName,
 } from '../src/resources/kafka.ts'
+import { unlessAborted } from './_connection.ts'
 import { failure, type Item, requestsOf, writeAll } from './_kafka-batch.ts'
 import { payload } from './_payload.ts'
+import { type TraceHeaders, traceHeaders } from './_queue.ts'
+import { jsonWithin } from './_shrink.ts'
 
 const config = z.strictObject({
   ...connectionSettings,
@@ -26,6 +29,12 @@ const config = z.strictObject({
     .default('all')
     .describe('Which replicas must have it before it is delivered.'),
   compression: z.enum(['none', 'gzip', 'snappy', 'zstd']).default('none').describe('Compression of the records.'),
+  maxRecordSize: size()
+    .refine((bytes) => bytes >= 4_096, 'must be 4KiB at least')
+    .prefault('1020KiB')
+    .describe(
+      'Bytes that a record may have: the longest texts of a larger one are cut. Default 1020KiB, below the 1 MiB of brokers.',
+    ),
   createTopic: z.boolean().default(false).describe('Lets the broker make the topic, if it is set to make topics.'),
 })
 
@@ -36,9 +45,15 @@ The value is the event as \`webhook\` sends it; the report of a response adds th
 The header \`traceparent\` lets a consumer go on in the same trace.
 
 The key of an event's target is \`pod/<namespace>/<name>\`, \`container/<id>\` or \`node/<name>\`; an event about nothing
-known has no key. Falcosidekick writes no key: set \`key: none\` for the same.
+known has no key.
+
+A record larger than \`maxRecordSize\` has its longest texts cut, with a mark, and \`truncated: true\`: a broker would
+refuse it for ever. Set it when \`message.max.bytes\` of the topic is not 1 MiB.
 
 Delivered at least once: after a failure whose outcome is not known a record is written again.
+
+Differences from Falcosidekick: records have a key, unless \`key\` is \`none\`; all replicas must acknowledge, unless \`acks\`
+says otherwise; LZ4 is not written.
 `
 
 /**
@@ -53,6 +68,8 @@ export const createKafkaOutput = (driver: KafkaDriver) =>
     config,
     batch: 100,
     kind: 'producer',
+    ordered: true,
+    preview: (notice, settings) => ({ topic: settings.topic, ...recordOf(notice, settings, {}) }),
     example: { config: { brokers: ['kafka:9092'], topic: 'falco-events' } },
     open(settings, io) {
       const producer = driver(settings, io).producer({ createTopics: settings.createTopic })
@@ -81,9 +98,9 @@ const deliver = async (
     'messaging.batch.message_count': notices.length,
   }
   await io.call({ name: `send ${topic}`, attributes }, async ({ headers }) => {
-    const items = notices.map((notice, index) => ({ index, record: recordOf(notice, settings.key, headers) }))
+    const items = notices.map((notice, index) => ({ index, record: recordOf(notice, settings, headers) }))
     const write = (some: readonly Item[]) =>
-      unlessAborted(() => producer.send(topic, some.map(recordOfItem), settings), signal, topic)
+      unlessAborted(signal, `writing to ${topic}`, () => producer.send(topic, some.map(recordOfItem), settings))
     const failed = await writeAll(requestsOf(items), write)
     if (failed.length > 0) throw failure(failed, notices.length, topic)
   })
@@ -93,34 +110,11 @@ const recordOfItem = ({ record }: Item): OutgoingRecord => record
 
 // ── the record ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
-type Context = Readonly<Record<string, string>>
-
-const recordOf = (notice: Notice, key: Settings['key'], context: Context): OutgoingRecord => ({
+const recordOf = (notice: Notice, { key, maxRecordSize }: Settings, context: TraceHeaders): OutgoingRecord => ({
   key: keyOf(notice, key),
-  value: toJson(payload(notice)),
-  headers: contextOf(notice, context),
+  value: jsonWithin(payload(notice), maxRecordSize),
+  headers: traceHeaders(notice, context),
 })
 
 const keyOf = ({ event }: Notice, key: Settings['key']): string | null =>
   key === 'none' ? null : key === 'event' ? event.id : (targetOf(event).key ?? null)
-
-/** The notice's own place in its trace; the vendors' part of the context is known only for the trace we are in. */
-const contextOf = ({ traceparent }: Notice, context: Context): Context => {
-  if (traceparent === undefined) return context
-  const sameTrace = context.traceparent?.slice(0, 35) === traceparent.slice(0, 35)
-  return { traceparent, ...(sameTrace && context.tracestate !== undefined && { tracestate: context.tracestate }) }
-}
-
-/** A send cannot be called back: when we stop waiting, it may still arrive. */
-const unlessAborted = async <T>(work: () => Promise<T>, signal: AbortSignal, topic: string): Promise<T> => {
-  const aborted = Promise.withResolvers<never>()
-  const stop = () =>
-    aborted.reject(new YarakError('interrupted', `writing to ${topic} was cut short`, { cause: signal.reason }))
-  signal.addEventListener('abort', stop)
-  try {
-    if (signal.aborted) stop()
-    return await Promise.race(signal.aborted ? [aborted.promise] : [work(), aborted.promise])
-  } finally {
-    signal.removeEventListener('abort', stop)
-  }
-}

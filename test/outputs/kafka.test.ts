@@ -107,6 +107,34 @@ describe('what the kafka output writes', () => {
     ])
   })
 
+  it('cuts what is larger than a record may be, and tells so', async () => {
+    const { send, records } = await rig({ maxRecordSize: '8KiB' })
+    await send(big(100), big(1))
+    const [cut, whole] = records().map(({ value }) => String(value))
+    expect(Buffer.byteLength(cut ?? '')).toBeLessThanOrEqual(8_192)
+    expect(JSON.parse(cut ?? '')).toMatchObject({ rule: 'big', truncated: true })
+    expect(JSON.parse(whole ?? '')).not.toHaveProperty('truncated')
+  })
+
+  it('stays below what brokers take, when nothing is set', async () => {
+    const { send, records } = await rig()
+    await send(big(5_000))
+    const { value = '', key = '', headers = {} } = records()[0] ?? {}
+    const bytes = [value, key ?? '', JSON.stringify(headers)].reduce((sum, one) => sum + Buffer.byteLength(one), 0)
+    // message.max.bytes is 1048588, of which the batch and the record take less than 100
+    expect(bytes).toBeLessThan(1_048_588 - 100)
+    expect(bytes).toBeGreaterThan(1_000_000)
+  })
+
+  it('wants room for an event', () => {
+    expect(() => kafka({ ...config, maxRecordSize: '1KiB' })).toThrow(/maxRecordSize: must be 4KiB at least/)
+  })
+
+  it('shows what it would write', () => {
+    const settings = kafka.config.parse(config)
+    expect(kafka.preview?.(aNotice(), settings)).toMatchObject({ topic: 'out', key: 'pod/default/web-1' })
+  })
+
   it('closes its producer', async () => {
     const { sender, fake } = await rig()
     await sender.close?.()

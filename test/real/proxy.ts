@@ -8,8 +8,8 @@ export interface Proxy {
   stop(): Promise<void>
 }
 
-/** Forwards a free loopback port to `target`. */
-export const proxyTo = async (target: number): Promise<Proxy> => {
+/** Forwards a loopback port to `target`; a free one, unless it is to be where one has stopped. */
+export const proxyTo = async (target: number, port = 0): Promise<Proxy> => {
   const open = new Set<Socket>()
   const keep = (socket: Socket, peer: Socket): void => {
     open.add(socket)
@@ -26,7 +26,7 @@ export const proxyTo = async (target: number): Promise<Proxy> => {
     keep(upstream, client)
     client.pipe(upstream).pipe(client)
   })
-  await new Promise<void>((ready, fail) => server.once('error', fail).listen(0, '127.0.0.1', ready))
+  await new Promise<void>((ready, fail) => server.once('error', fail).listen(port, '127.0.0.1', ready))
   const cut = (): void => {
     for (const socket of open) socket.destroy()
   }
