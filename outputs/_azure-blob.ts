@@ -43,7 +43,8 @@ export const blobSender = (container: BlobContainer, io: Io): Sender => {
     const authorization = await authorizationFor(container, { url, headers: all, size: body.length })
     for (const [name, value] of new URLSearchParams(container.sasToken)) url.searchParams.append(name, value)
     const template = `/{container}/{blob}${query.comp ? `?comp=${query.comp}` : ''}`
-    return io.http({ method: 'PUT', url: url.href, template, headers: { ...all, authorization }, body }, signal)
+    const request = { method: 'PUT', url: url.href, template, headers: { ...all, authorization }, body }
+    return io.http({ ...request, compression: 'none' }, signal)
   }
   return {
     async send(notices, signal) {

@@ -3,7 +3,8 @@ import { createHash } from 'node:crypto'
 import { type HttpResponse, type Io, type Sender, type StoredFile, YarakError } from '../src/plugin.ts'
 import type { Google } from '../src/resources/google.ts'
 import { type Block, blocksOf, retried } from './_blocks.ts'
-import { inFolder, noticeBody, noticeName } from './_objects.ts'
+import { inFolder, objectGroups, objectOf } from './_objects.ts'
+import { sendParts } from './_parts.ts'
 
 export interface GcsBucket {
   readonly bucket: string
@@ -11,6 +12,7 @@ export interface GcsBucket {
   /** Without a slash at the end. */
   readonly endpoint: string
   readonly google: Pick<Google, 'authorization'>
+  readonly format: 'json' | 'ndjson'
 }
 
 /** The pieces of an upload must be multiples of 256 KiB. */
@@ -31,15 +33,18 @@ export const gcsSender = (bucket: GcsBucket, io: Io): Sender => {
   ): Promise<HttpResponse> => {
     const url = `${bucket.endpoint}/upload/storage/v1/b/${bucket.bucket}/o?${String(new URLSearchParams(query))}`
     const authorization = await bucket.google.authorization()
-    return io.http({ url, template: TEMPLATE, headers: { ...headers, authorization }, body }, signal)
+    return io.http(
+      { url, template: TEMPLATE, headers: { ...headers, authorization }, body, compression: 'none' },
+      signal,
+    )
   }
   return {
-    async send(notices, signal) {
-      for (const notice of notices) {
-        const query = { uploadType: 'media', name: inFolder(bucket.prefix, noticeName(notice)) }
-        await post(query, { 'content-type': 'application/json' }, noticeBody(notice), signal)
-      }
-    },
+    send: (notices, signal) =>
+      sendParts(objectGroups(notices, bucket.format), (group) => {
+        const { name, contentType, body } = objectOf(group, bucket.format)
+        const query = { uploadType: 'media', name: inFolder(bucket.prefix, name) }
+        return post(query, { 'content-type': contentType }, body, signal)
+      }),
     async store({ name: short, contentType, metadata }, chunks, signal) {
       const name = inFolder(bucket.prefix, short)
       const about: About = { contentType: contentType ?? 'application/octet-stream', metadata }

@@ -3,7 +3,8 @@ import { createHash } from 'node:crypto'
 import { type HttpResponse, type Io, type Sender, type StoredFile, YarakError } from '../src/plugin.ts'
 import type { Aws } from '../src/resources/aws.ts'
 import { blocksOf, retried } from './_blocks.ts'
-import { inFolder, noticeBody, noticeName, pathOf } from './_objects.ts'
+import { inFolder, objectGroups, objectOf, pathOf } from './_objects.ts'
+import { sendParts } from './_parts.ts'
 
 export interface Bucket {
   /** Address of the bucket, without a slash at the end. */
@@ -15,6 +16,19 @@ export interface Bucket {
   /** Headers of every new object. */
   readonly headers: Readonly<Record<string, string>>
   readonly aws: Pick<Aws, 'sign'>
+  /** Default `json`. */
+  readonly format?: 'json' | 'ndjson'
+}
+
+/**
+ * Address of a bucket. It is part of the host's name, where the host is AWS's and its certificate covers the name.
+ * @param usual AWS's own, for the region
+ */
+export const bucketUrl = (bucket: string, endpoint: string | undefined, usual: string): string => {
+  const url = new URL(endpoint ?? usual)
+  const isAws = endpoint === undefined && /\.amazonaws\.com(\.cn)?$/.test(url.hostname)
+  if (isAws && !bucket.includes('.')) return `https://${bucket}.${url.host}`
+  return `${url.href.replace(/\/+$/, '')}/${bucket}`
 }
 
 /** The least that is sent in parts, and the size of a part: S3 takes 10,000 of them, which is 78 GiB. */
@@ -33,22 +47,41 @@ interface Call {
 
 type Send = (call: Call, signal: AbortSignal) => Promise<HttpResponse>
 
-/** The sender of an output that writes into a bucket. */
-export const bucketSender = (bucket: Bucket, io: Io): Sender => {
-  const send: Send = async ({ method, key, query, headers, body }, signal) => {
+/** A bucket whose objects nobody is told of. */
+type Place = Omit<Bucket, 'address' | 'format'>
+
+/** Calls of a bucket; what is sent is not compressed, since it is signed. */
+const callsOf =
+  (bucket: Place, io: Io): Send =>
+  async ({ method, key, query, headers, body }, signal) => {
     const url = `${bucket.url}/${pathOf(key)}${query ? `?${String(new URLSearchParams(query))}` : ''}`
     const request = { method, url, template: templateOf(query), ...(headers && { headers }), ...(body && { body }) }
-    return io.http(await bucket.aws.sign(request, { service: 's3', region: bucket.region }), signal)
+    const signed = await bucket.aws.sign(request, { service: 's3', region: bucket.region })
+    return io.http({ ...signed, compression: 'none' }, signal)
   }
+
+interface WholeObject {
+  readonly name: string
+  readonly contentType: string
+  readonly body: string | Uint8Array
+}
+
+/** A function that writes an object at once. */
+export const objectWriter = (bucket: Place, io: Io) => {
+  const send = callsOf(bucket, io)
+  return ({ name, contentType, body }: WholeObject, signal: AbortSignal): Promise<HttpResponse> => {
+    const headers = { ...bucket.headers, ...checksum(Buffer.from(body)), 'content-type': contentType }
+    return send({ method: 'PUT', key: inFolder(bucket.prefix, name), headers, body }, signal)
+  }
+}
+
+/** The sender of an output that writes into a bucket. */
+export const bucketSender = (bucket: Bucket, io: Io): Sender => {
+  const send = callsOf(bucket, io)
+  const write = objectWriter(bucket, io)
   return {
-    async send(notices, signal) {
-      for (const notice of notices) {
-        const key = inFolder(bucket.prefix, noticeName(notice))
-        const body = noticeBody(notice)
-        const headers = { ...bucket.headers, ...checksum(Buffer.from(body)), 'content-type': 'application/json' }
-        await send({ method: 'PUT', key, headers, body }, signal)
-      }
-    },
+    send: (notices, signal) =>
+      sendParts(objectGroups(notices, bucket.format), (group) => write(objectOf(group, bucket.format), signal)),
     store: (file, chunks, signal) => store(bucket, send, file, chunks, signal),
   }
 }

@@ -1,8 +1,8 @@
 import { defineOutput, z } from '../src/plugin.ts'
 import { awsOf, awsSettings, completeKeys } from '../src/resources/aws.ts'
 import { EXAMPLE_BODY, EXAMPLE_PATH } from './_example.ts'
-import { prefixSetting } from './_objects.ts'
-import { bucketSender } from './_s3.ts'
+import { formatSetting, objectBatching, prefixSetting } from './_objects.ts'
+import { bucketSender, bucketUrl } from './_s3.ts'
 import { serverUrl } from './_settings.ts'
 
 const CANNED_ACLS = [
@@ -27,11 +27,10 @@ const config = z
       .enum(CANNED_ACLS)
       .default('bucket-owner-full-control')
       .describe('Canned ACL of new objects. Default bucket-owner-full-control.'),
+    format: formatSetting(),
     ...awsSettings,
   })
   .refine(...completeKeys())
-
-type Settings = z.output<typeof config>
 
 /**
  * Writes each notice as an object into a bucket of AWS S3; as a store, keeps the files of steps there.
@@ -44,29 +43,37 @@ export const awsS3 = defineOutput({
   summary: 'Writes the event as an object into a bucket of AWS S3, and keeps the files of steps there.',
   notes: `
 An event is the object \`<prefix>/<day>/<time>_<event id>.json\`, as \`webhook\` sends it; times are the event's, in UTC.
-Falcosidekick's names lack the id, so that events of one moment replace each other.
+The report of a response is an object of its own. With \`format: ndjson\` those that come within 10 seconds, up to
+1,000, are one object, \`<prefix>/<day>/<time>_<event id>_<count>.ndjson\`; the setting \`batch\` changes that.
 
 A file of a step is streamed: in parts of 8 MiB when it is larger than one, each with its SHA-256, which S3 checks and
 keeps. When the step fails or is cut short, the parts are thrown away and no object appears. Rule, response and trace
 are metadata of the object.
 
+Differences from Falcosidekick: its names lack the id, so that events of one moment replace each other, and have the
+time of sending in the sender's time zone; without a prefix they begin with a slash; keys, region and role that are set
+are used, where it ignores them; the checksum is SHA-256.
+
 Keys come from \`resources: aws\` unless they are set here; they need \`s3:PutObject\`, \`s3:PutObjectAcl\` and
 \`s3:AbortMultipartUpload\`. A bucket with ACLs disabled takes no \`objectCannedACL\` but the default.
 `.trim(),
   config,
+  http: true,
+  batching: objectBatching,
   stores: true,
   async open(settings, io) {
     const aws = await awsOf(settings, io)
     const region = aws.region(settings.region)
-    const { bucket, prefix, objectCannedACL } = settings
+    const { bucket, prefix, objectCannedACL, format } = settings
     return bucketSender(
       {
-        url: urlOf(settings, aws.endpoint({ service: 's3', region })),
+        url: bucketUrl(bucket, settings.endpoint, aws.endpoint({ service: 's3', region })),
         region,
         prefix,
         address: (key) => `s3://${bucket}/${key}`,
         headers: { 'x-amz-acl': objectCannedACL },
         aws,
+        format,
       },
       io,
     )
@@ -85,11 +92,3 @@ Keys come from \`resources: aws\` unless they are set here; they need \`s3:PutOb
     },
   },
 })
-
-/** The bucket is part of the host's name, where the host is AWS's and its certificate covers the name. */
-const urlOf = ({ bucket, endpoint }: Settings, usual: string): string => {
-  const url = new URL(endpoint ?? usual)
-  const isAws = endpoint === undefined && /\.amazonaws\.com(\.cn)?$/.test(url.hostname)
-  if (isAws && !bucket.includes('.')) return `https://${bucket}.${url.host}`
-  return `${url.href.replace(/\/+$/, '')}/${bucket}`
-}

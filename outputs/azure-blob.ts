@@ -41,6 +41,7 @@ Contributor. A SAS token needs the permissions create and write.
       sasToken: secret().optional().describe('Shared access signature: the query of a SAS URL.'),
     })
     .refine(({ accountKey, sasToken }) => !accountKey || !sasToken, 'takes accountKey or sasToken, not both'),
+  http: true,
   stores: true,
   async open({ endpoint, ...settings }, io) {
     const { account, accountKey, sasToken } = settings

@@ -2,7 +2,7 @@ import { defineOutput, z } from '../src/plugin.ts'
 import { googleOf, googleSettings } from '../src/resources/google.ts'
 import { EXAMPLE_BODY } from './_example.ts'
 import { gcsSender } from './_gcs.ts'
-import { prefixSetting } from './_objects.ts'
+import { formatSetting, objectBatching, prefixSetting } from './_objects.ts'
 import { serverUrl } from './_settings.ts'
 
 /**
@@ -15,9 +15,12 @@ export const gcpStorage = defineOutput({
   type: 'gcp.storage',
   summary: 'Writes the event as an object into a bucket of Google Cloud Storage, and keeps the files of steps there.',
   notes: `
-Names are those of \`aws.s3\`. A file of a step is streamed by a resumable upload in pieces of 8 MiB; a piece that was
+Names, and \`format: ndjson\`, are those of \`aws.s3\`. A file of a step is streamed by a resumable upload in pieces of 8 MiB; a piece that was
 interrupted goes on where the store says. When the step fails or is cut short, the upload is cancelled and no object
 appears. The store's MD5 of the whole is compared with ours. Rule, response and trace are metadata of the object.
+
+Differences from Falcosidekick: names as for \`aws.s3\`; it needs no key that is set, but takes what the environment
+offers.
 
 Credentials come from \`resources: google\` unless they are set here; they need \`storage.objects.create\` and, to
 replace an object, \`storage.objects.delete\`.
@@ -31,13 +34,16 @@ replace an object, \`storage.objects.delete\`.
     endpoint: serverUrl()
       .default('https://storage.googleapis.com')
       .describe('Address of the service. Default https://storage.googleapis.com.'),
+    format: formatSetting(),
     ...googleSettings,
   }),
+  http: true,
+  batching: objectBatching,
   stores: true,
   async open(settings, io) {
     const google = await googleOf(settings, io)
-    const { bucket, prefix, endpoint } = settings
-    return gcsSender({ bucket, prefix, endpoint: endpoint.replace(/\/+$/, ''), google }, io)
+    const { bucket, prefix, endpoint, format } = settings
+    return gcsSender({ bucket, prefix, endpoint: endpoint.replace(/\/+$/, ''), google, format }, io)
   },
   example: {
     config: { bucket: 'falco-events', prefix: 'falco' },

@@ -29,6 +29,7 @@ are those of \`aws.s3\`. The bucket must be there.
     accessKeyId: z.string().min(1).describe('The access key, which is the name of a user.'),
     secretAccessKey: secret().describe('The secret key.'),
   }),
+  http: true,
   stores: true,
   open({ endpoint, bucket, prefix, region, accessKeyId, secretAccessKey }, io) {
     const url = `${endpoint.replace(/\/+$/, '')}/${bucket}`

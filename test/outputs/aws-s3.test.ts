@@ -110,6 +110,49 @@ describe('aws.s3', () => {
   })
 })
 
+describe('many in one object', () => {
+  const ndjson = { format: 'ndjson' }
+  const on = (id: string, more: object = {}) => aNotice({ id, event: anEvent({ uuid: id, ...more }) })
+
+  it('are one on each line, under the name of the first with how many they are', async () => {
+    const { s3, send } = await rig(ndjson)
+    await send(on('a', { output: 'two\nlines' }), on('b'), aNotice({ report: aReport() }))
+    const [[key, object] = expect.fail('nothing was written')] = s3.objects
+    expect(key).toBe('falco/2026-01-31/2026-01-31T12:00:00.123456789Z_019c13e6-8b3b-7000-8000-000000000001_3.ndjson')
+    expect(object.headers).toMatchObject({ 'content-type': 'application/x-ndjson' })
+    expect(object.body.endsWith('\n')).toBe(true)
+    const lines = object.body.trimEnd().split('\n')
+    expect(lines.map((line) => (JSON.parse(line) as { uuid: string }).uuid).slice(0, 2)).toEqual(['a', 'b'])
+    expect(s3.objects.size).toBe(1)
+  })
+
+  it('are several objects where they are large, and those that were not written are told', async () => {
+    const { s3, send } = await rig(ndjson)
+    const large = (id: string) => on(id, { output: 'x'.repeat(6 * MIB) })
+    s3.override = (request) => (request.body.includes('"uuid":"c"') ? s3Fault(503, 'SlowDown') : undefined)
+    await expect(send(large('a'), large('b'), large('c'))).rejects.toMatchObject({
+      permanent: false,
+      failed: [{ index: 2, permanent: false, reason: '503' }],
+    })
+    expect([...s3.objects.keys()].map((key) => /_(\d+)\.ndjson$/.exec(key)?.[1])).toEqual(['2'])
+  })
+
+  it('are waited for, and single ones are not', () => {
+    const batching = (more: object) => awsS3.batching?.(awsS3.config.parse({ ...settings, ...more }))
+    expect(batching(ndjson)).toEqual({ batch: 1_000, linger: 10_000 })
+    expect(batching({})).toEqual({ batch: 1, linger: 0 })
+  })
+
+  it('are not compressed, since what is sent is signed', async () => {
+    const given: unknown[] = []
+    const io = testIo()
+    const http: typeof io.http = (request) => (given.push(request.compression), io.http(request))
+    const sender = await awsS3.open(awsS3.config.parse(settings), { ...io, http })
+    await sender.send([aNotice()], NEVER)
+    expect(given).toEqual(['none'])
+  })
+})
+
 describe('a file in aws.s3', () => {
   it('of one part is one object, with type and metadata', async () => {
     const { s3, io, store } = await rig()

@@ -32,6 +32,17 @@ const isAt = ({ headers }: RecordedRequest, start: number) =>
 describe('gcp.storage', () => {
   for (const { name, run } of outputCases(gcpStorage, { io: ioWith })) it(name, run)
 
+  it('writes many into one object when it is to', async () => {
+    const { gcs, sender } = await rig({ prefix: 'falco', format: 'ndjson' })
+    await sender.send([aNotice(), aNotice({ report: aReport() })], NEVER)
+    const [[name, object] = expect.fail('nothing was written')] = gcs.objects
+    expect(name).toBe('falco/2026-01-31/2026-01-31T12:00:00.123456789Z_019c13e6-8b3b-7000-8000-000000000001_2.ndjson')
+    expect(object.about).toEqual({ contentType: 'application/x-ndjson' })
+    const lines = object.body.trimEnd().split('\n')
+    expect(lines.map((line) => 'response' in (JSON.parse(line) as object))).toEqual([false, true])
+    expect(gcs.objects.size).toBe(1)
+  })
+
   it('writes events and reports as objects', async () => {
     const { gcs, sender } = await rig({ prefix: 'falco' })
     await sender.send([aNotice(), aNotice({ report: aReport() })], NEVER)
