@@ -4,7 +4,7 @@ import { messageOf } from '../errors.ts'
 import { lintRules } from '../lint/index.ts'
 import { placed } from '../lint/place.ts'
 import { checkFalco, type FalcoFlags } from './check-falco.ts'
-import { configOption, type LoadFlags, loadQuietly, modeOption, repeatable } from './load.ts'
+import { configOption, falcosidekickOption, type LoadFlags, loadQuietly, modeOption, repeatable } from './load.ts'
 import { isWithoutCluster, missingPermissions } from './permissions.ts'
 import { Exit, plural, type Terminal } from './terminal.ts'
 
@@ -16,7 +16,9 @@ interface Flags extends LoadFlags, FalcoFlags {
 export const checkCommand = (terminal: Terminal): Command => {
   const command = new Command('check')
     .description('Check a configuration and its rules; tell every problem with file, line and column.')
+    .argument('[file]', 'the same as --config; - is standard input')
     .addOption(configOption())
+    .addOption(falcosidekickOption())
     .option('--falco-config <file>', "Falco's falco.yaml, for --falco-rules (default: as Falco ships it)")
     .option('--cluster', 'ask the cluster too whether the account may do what the rules need')
     .addOption(modeOption())
@@ -29,13 +31,16 @@ Examples:
   yarak check --rules rules.yaml --rules more.yaml
   yarak check --rules rules.yaml --falco-rules falco_rules.yaml --falco-config falco.yaml
   yarak check --config yarak.yaml --cluster
+  yarak check --falcosidekick config.yaml
   yarak check --json                                  {ok, problems: [{severity, message, file, line, column}]}
 
 Exits with 1 when there is an error; a warning alone is no error. With --falco-rules it is also told which rules of
 Falco do not exist or are disabled, and which fields its alerts lack, with what to add. With --cluster, a right that the
 account lacks for the rules in their mode is an error; where there is no cluster to ask, that is said and is none.`,
     )
-    .action((flags: Flags) => check(flags, terminal))
+    .action((file: string | undefined, flags: Flags) =>
+      check(file === undefined ? flags : { config: file, ...flags }, terminal),
+    )
   repeatable(command, '-r, --rules <file>', 'check rules files alone (repeatable)')
   return repeatable(command, '--falco-rules <file>', "Falco's rules files, in order (repeatable)")
 }

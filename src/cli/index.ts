@@ -15,12 +15,15 @@ Examples:
   yarak test config/rules                         run the cases that stand beside the rules
   yarak replay falco.jsonl.gz --rules my.yaml     what rules would have done; nothing is run
   yarak send                                      post a sample alert to a running gateway
+  yarak send --output slack --dry-run             what an output would send
+  yarak outputs status                            queues, breakers and last errors of a running gateway
   yarak rbac --config yarak.yaml                  what it must be allowed in the cluster
   yarak list actions --json                       what a step can do
   yarak dlq ls                                    what could not be delivered, or was no event
   yarak responses ls                              what rules have done; also show, undo
   yarak journal stats                             what is kept over a crash
-  yarak import talon rules.yaml                   rules of Falco Talon as rules of Yarak
+  yarak import talon config.yaml rules.yaml       configuration and rules of Falco Talon as Yarak's
+  yarak import falcosidekick config.yaml          configuration of Falcosidekick as Yarak's
 
 Exit codes: 0 done, 1 failed or problems found, 2 wrong usage.`
 
@@ -67,6 +70,7 @@ const COMMANDS: Readonly<Record<string, Load>> = {
   list: async () => (await import('./list.ts')).listCommand,
   schema: async () => (await import('./schema.ts')).schemaCommand,
   send: async () => (await import('./send.ts')).sendCommand,
+  outputs: async () => (await import('./outputs.ts')).outputsCommand,
   dlq: async () => (await import('./dlq.ts')).dlqCommand,
   responses: async () => (await import('./responses.ts')).responsesCommand,
   journal: async () => (await import('./journal.ts')).journalCommand,

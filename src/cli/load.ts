@@ -1,6 +1,7 @@
 /** Finds and loads what a command works on: a configuration file, or files named on the command line. */
 import { accessSync, constants, existsSync, statSync } from 'node:fs'
 import { relative } from 'node:path'
+import { text as textOf } from 'node:stream/consumers'
 import { fileURLToPath } from 'node:url'
 import { builtin } from '../builtin.ts'
 import {
@@ -13,16 +14,19 @@ import {
   printProblems,
   systemFiles,
 } from '../config/index.ts'
+import { loadFalcosidekick } from '../config/falcosidekick/index.ts'
 import { whyNot } from '../config/files.ts'
 import { type GatewayOptions, withInput } from '../options.ts'
 import type { RuleInput } from '../rules/rule.ts'
 import { ownPlace } from './self.ts'
 import { Exit, type Terminal } from './terminal.ts'
 
-export { configOption, modeOption, pluginsOption, repeatable } from './options.ts'
+export { configOption, falcosidekickOption, modeOption, pluginsOption, repeatable } from './options.ts'
 
 export interface LoadFlags {
   readonly config?: string
+  /** Falcosidekick's file; true: only its environment variables. */
+  readonly falcosidekick?: string | true
   readonly rules?: readonly string[]
   readonly file?: readonly string[]
   readonly once?: boolean
@@ -54,8 +58,10 @@ export const loadQuietly = async (
   flags: LoadFlags,
   terminal: Terminal,
   files = systemFiles(),
-): Promise<LoadedConfig> =>
-  flags.file || flags.rules ? loadFlags(flags, terminal, files) : loadFile(flags, terminal, files)
+): Promise<LoadedConfig> => {
+  if (flags.falcosidekick !== undefined) return loadPeer(flags, terminal, files)
+  return flags.file || flags.rules ? loadFlags(flags, terminal, files) : loadFile(flags, terminal, files)
+}
 
 /** Loads, or ends the command with exit code 1. */
 export const loadOrExit = async (flags: LoadFlags, terminal: Terminal, files?: Files): Promise<ConfigOptions> => {
@@ -72,7 +78,21 @@ export const loadedOrExit = async (flags: LoadFlags, terminal: Terminal, files?:
 
 /** The part of a configuration that the gateway itself is made of. */
 export const gatewayOptions = (options: ConfigOptions): GatewayOptions => {
-  const { mode, cluster, dataDir, inputs, outputs, resources, contexts, rules, guards } = options
+  const {
+    mode,
+    cluster,
+    redact,
+    traceUrl,
+    metrics,
+    enrich,
+    dataDir,
+    inputs,
+    outputs,
+    resources,
+    contexts,
+    rules,
+    guards,
+  } = options
   return {
     mode,
     dataDir,
@@ -83,6 +103,10 @@ export const gatewayOptions = (options: ConfigOptions): GatewayOptions => {
     rules,
     guards,
     ...(cluster !== undefined && { cluster }),
+    ...(redact && { redact }),
+    ...(metrics && { metrics }),
+    ...(enrich && { enrich }),
+    ...(traceUrl !== undefined && { traceUrl }),
   }
 }
 
@@ -96,10 +120,29 @@ export const pluginsOf = async ({ config }: LoadFlags, terminal: Terminal): Prom
   throw new Exit(1)
 }
 
+/** Falcosidekick's configuration, of its file or of the environment alone. */
+const loadPeer = (flags: LoadFlags, { env, err }: Terminal, files: Files): LoadedConfig => {
+  const { falcosidekick: given, config, file, rules } = flags
+  if (config !== undefined || file || rules) {
+    err('yarak: --falcosidekick goes without --config, --file and --rules\n')
+    throw new Exit(2)
+  }
+  const loaded = loadFalcosidekick({ file: given === true ? undefined : given, env, plugins: builtin, files })
+  return withFlags(loaded, flags, env)
+}
+
+/** What stands for standard input. */
+const STDIN = '-'
+
 const loadFile = async (flags: LoadFlags, { env }: Terminal, files: Files): Promise<LoadedConfig> => {
-  const { config, mode, once } = flags
+  const { config } = flags
   const file = config ?? PLACES.find((path) => existsSync(path)) ?? shippedConfig()
-  const loaded = await loadWithPlugins({ file, env, plugins: builtin, files })
+  const input = file === STDIN && { file: 'standard input', text: await textOf(process.stdin) }
+  return withFlags(await loadWithPlugins({ file, ...input, env, plugins: builtin, files }), flags, env)
+}
+
+/** With what the command line says over it. */
+const withFlags = (loaded: LoadedConfig, { mode, once }: LoadFlags, env: Terminal['env']): LoadedConfig => {
   const { options } = loaded
   if (!options) return loaded
   const guards = { ...ownPlace(env), ...options.guards }

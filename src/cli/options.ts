@@ -4,6 +4,12 @@ import { type Command, Option } from 'commander'
 export const configOption = (): Option =>
   new Option('-c, --config <file>', 'configuration file (default: ./yarak.yaml, /etc/yarak/yarak.yaml, else the demo)')
 
+export const falcosidekickOption = (): Option =>
+  new Option(
+    '--falcosidekick [file]',
+    "Falcosidekick's configuration: its file and its environment variables, or these alone",
+  )
+
 export const pluginsOption = (): Option =>
   new Option('-c, --config <file>', 'with what the `plugins` of this configuration declare')
 

@@ -18,6 +18,7 @@ import { drawTrace, type Paint, PLAIN } from '../trace-tree.ts'
 import { VERSION } from '../version.ts'
 import {
   configOption,
+  falcosidekickOption,
   gatewayOptions,
   type LoadFlags,
   loadedOrExit,
@@ -40,6 +41,7 @@ export const runCommand = (terminal: Terminal): Command => {
   const command = new Command('run')
     .description('Take events in, answer them, tell the outputs, until Ctrl-C.')
     .addOption(configOption())
+    .addOption(falcosidekickOption())
     .addOption(modeOption())
     .option('--once', 'end when every file has been read and every response has ended')
     .addHelpText(
@@ -51,6 +53,7 @@ and each response is printed as a tree. Nothing is changed unless --mode enforce
 Examples:
   yarak run                                                   the demo, or ./yarak.yaml when there is one
   yarak run --config yarak.yaml --mode observe                show what a configuration would do
+  yarak run --falcosidekick config.yaml                       in place of Falcosidekick, with its file
   yarak run --file /var/log/falco.jsonl --rules rules.yaml    follow a log
   yarak run --file events.jsonl --rules rules.yaml --once --mode enforce
 
@@ -97,7 +100,13 @@ const run = async (flags: LoadFlags, terminal: Terminal): Promise<void> => {
     log,
     onTrace: options.telemetry.console ? (spans) => out(`${drawTrace(spans, paint)}\n\n`) : undefined,
   })
-  const extra = mountAdmin({ journal, gateway, replay: gateway.replay, token: options.admin.token })
+  const extra = mountAdmin({
+    journal,
+    gateway,
+    outputs: () => gateway.health().outputs,
+    replay: gateway.replay,
+    token: options.admin.token,
+  })
   const listeners = listen(gateway, trial ? [] : options.listen, log, { extra })
   await gateway.start()
   void warnOfMissing({ options, plugins, env: terminal.env }, log)

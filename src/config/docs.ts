@@ -1,6 +1,6 @@
 /** The pages that are written from the declarations: README.md of config/, inputs/, outputs/, src/actions/, src/contexts/. */
 import { originSettings } from '../cluster.ts'
-import { deliverySettings } from '../deliver.ts'
+import { deliverySettings } from '../delivery-settings.ts'
 import { settingRows, type SettingRow, settingsSchema } from '../describe.ts'
 import { mergePermissions, permissionsFor } from '../permissions.ts'
 import type { Action, Context, Input, Output, PolicyRule, Resource, Spec } from '../plugin.ts'

@@ -3,6 +3,10 @@
  * The engine knows nothing of this: files are only another way to write its options.
  */
 import type { ClusterInput } from '../cluster.ts'
+import type { metricsSettings } from '../compat-metrics.ts'
+import type { RedactSettings } from '../redact.ts'
+import type { EnrichSettings } from '../enrich.ts'
+import type { z } from 'zod'
 import { messageOf } from '../errors.ts'
 import type { GuardSettings } from '../guard.ts'
 import { inputOf, type InputInput } from '../options.ts'
@@ -45,6 +49,9 @@ export interface ConfigOptions {
   readonly version: 1
   readonly mode: Mode
   readonly cluster?: ClusterInput | undefined
+  readonly redact?: RedactSettings | undefined
+  readonly traceUrl?: string | undefined
+  readonly metrics?: z.output<typeof metricsSettings> | undefined
   readonly listen: readonly Listener[]
   readonly dataDir: string
   readonly inputs: readonly InputInput[]
@@ -55,6 +62,7 @@ export interface ConfigOptions {
   readonly plugins: readonly string[]
   readonly rules: readonly RuleInput[]
   readonly guards: GuardSettings
+  readonly enrich?: EnrichSettings | undefined
   readonly journal: { readonly enabled: boolean; readonly maxSize: number }
   readonly admin: { readonly token?: string | undefined }
   readonly telemetry: { readonly console: boolean }
@@ -101,10 +109,16 @@ export interface LoadOptions {
  * if (!options) fail(printProblems(problems))
  */
 export const loadConfig = (load: LoadOptions): LoadedConfig => {
-  const { file, plugins, env, files = systemFiles(), checks = textChecks() } = load
   const problems = createProblems()
+  const { file, env, files = systemFiles() } = load
   const references = { env, file: (path: string) => files.read(beside(file, path)) }
-  const document = open(load, files, problems, references)
+  return loadDocument(open(load, files, problems, references), load, problems)
+}
+
+/** {@link loadConfig} for what has been read already. */
+export const loadDocument = (document: Document, load: LoadOptions, problems: Problems): LoadedConfig => {
+  const { file, plugins, env, files = systemFiles(), checks = textChecks() } = load
+  const references = { env, file: (path: string) => files.read(beside(file, path)) }
   for (const { index, message } of load.faults ?? []) problems.add(document, { path: ['plugins', index] }, message)
   const value = document.parsed ? rootOf(document, problems) : undefined
   if (!value) return { options: undefined, problems: problems.list(), document, plugins }

@@ -1,7 +1,7 @@
 /** The sections `inputs`, `outputs`, `resources` and `contexts`: an id and its settings -> a plugin with its checked settings. */
 import { z } from 'zod'
 import { originSettings } from '../cluster.ts'
-import { deliverySettings } from '../deliver.ts'
+import { deliverySettings } from '../delivery-settings.ts'
 import { type JsonSchema, settingsSchema } from '../describe.ts'
 import type { Action, Context, Input, Output, Resource, Spec, Use } from '../plugin.ts'
 import type { InputInput } from '../options.ts'
@@ -123,8 +123,10 @@ const deliveryFile = deliverySettings.extend({
 /** The outputs of a file: the settings of the delivery are taken out, the rest is the output's own. */
 export const readOutputs = (context: SectionContext, known: readonly Output[]): OutputUse[] =>
   entriesOf(context, 'outputs', known).flatMap((entry) => {
-    const [mine, own] = isMap(entry.settings) ? split(entry.settings, deliverySettings) : [{}, entry.settings]
     const { plugin, path, id } = entry
+    const [mine, own] = isMap(entry.settings)
+      ? split(entry.settings, deliverySettings, plugin.config)
+      : [{}, entry.settings]
     const alsoKnown = Object.keys(deliverySettings.shape)
     const settings = checkValue({ ...context, path, schema: plugin.config, value: own, alsoKnown })
     const delivery = checkValue({ ...context, path, schema: deliveryFile, value: mine })
@@ -145,10 +147,11 @@ export const storesIn = (value: unknown, known: readonly Output[]): ReadonlyMap<
 const isMap = (value: unknown): value is Settings =>
   typeof value === 'object' && value !== null && !Array.isArray(value)
 
-/** Those that every plugin of the kind has, and the plugin's own. */
-const split = (settings: Settings, { shape }: { readonly shape: object }): [common: Settings, own: Settings] => {
+/** Those that every plugin of the kind has, and the plugin's own; what has the name of both is the plugin's. */
+const split = (settings: Settings, { shape }: { readonly shape: object }, config?: z.ZodType): [Settings, Settings] => {
   const entries = Object.entries(settings)
-  const isCommon = ([key]: [string, unknown]): boolean => Object.hasOwn(shape, key)
+  const theirs = config instanceof z.ZodObject ? config.shape : {}
+  const isCommon = ([key]: [string, unknown]): boolean => Object.hasOwn(shape, key) && !Object.hasOwn(theirs, key)
   return [Object.fromEntries(entries.filter(isCommon)), Object.fromEntries(entries.filter((one) => !isCommon(one)))]
 }
 
@@ -161,5 +164,5 @@ export const inputSchema = (input: Spec): JsonSchema => {
 /** The JSON Schema of an output as written in a file: its own settings and those of the delivery. */
 export const outputSchema = (output: Spec): JsonSchema => {
   const own = settingsSchema(output.config)
-  return { ...own, properties: { ...own.properties, ...settingsSchema(deliveryFile).properties } }
+  return { ...own, properties: { ...settingsSchema(deliveryFile).properties, ...own.properties } }
 }

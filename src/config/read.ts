@@ -4,14 +4,15 @@ import { isAlias, isMap, isScalar, isSeq, parseDocument, type Document as YamlDo
 import type { Alias, Node, Pair, Scalar, YAMLMap } from 'yaml'
 import { type Document, type Path, type Place, placeKey, type Span } from './document.ts'
 import { MAX_FILE } from './files.ts'
-import { interpolate, type References } from './interpolate.ts'
+import { type Interpolated, interpolate, type References } from './interpolate.ts'
 import { parseParts } from './read-parts.ts'
 import { type Problems, SECRET_NAME } from './problems.ts'
 import { yamlFaults } from './yaml-errors.ts'
 
 /** How a file is read. */
 export interface ReadOptions {
-  readonly references: References
+  /** Undefined: `${...}` stands for itself. */
+  readonly references: References | undefined
   /** Warn of `${NAME}`, which looks like a reference and is none. For rules, where scripts hold such, leave it out. */
   readonly hints?: boolean
 }
@@ -164,6 +165,8 @@ const keyName = (reader: Reader, key: unknown): string | undefined => {
   return undefined
 }
 
+const asItIs = (text: string): Interpolated => ({ text, origins: [], whole: false, faults: [] })
+
 const readScalar = (reader: Reader, node: Scalar, path: Path, place: Place): unknown => {
   const { value } = node
   if (typeof value === 'object' && value !== null) {
@@ -175,7 +178,8 @@ const readScalar = (reader: Reader, node: Scalar, path: Path, place: Place): unk
     return undefined
   }
   if (typeof value !== 'string') return value
-  const found = interpolate(value, { ...reader.references, here: dirname(reader.document.file) })
+  const { references } = reader
+  const found = references ? interpolate(value, { ...references, here: dirname(reader.document.file) }) : asItIs(value)
   const from = found.origins.join(', ')
   const broken = found.faults.some(({ severity }) => severity === 'error')
   reader.places.set(placeKey(path), { ...place, text: value, broken, ...(from && { from, reference: found.whole }) })

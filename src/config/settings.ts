@@ -1,7 +1,10 @@
 /** The settings at the top of a configuration file. */
 import { z } from 'zod'
 import { clusterSetting } from '../cluster.ts'
+import { metricsSettings } from '../compat-metrics.ts'
+import { enrichSettings } from '../enrich.ts'
 import { guardSettings } from '../guard.ts'
+import { redactSettings } from '../redact.ts'
 import { secret, size } from '../settings.ts'
 import { listenSetting } from './listen.ts'
 
@@ -36,6 +39,16 @@ export const fileSettings = z.strictObject({
     .array(z.union([z.string(), z.record(z.string(), z.unknown())]))
     .nullish()
     .describe('Rules files and globs, relative to this file, or rules written here.'),
+  redact: redactSettings
+    .optional()
+    .describe('What is made unreadable in all that outputs are told, in journal, spans and logs.'),
+  traceUrl: z
+    .url({ protocol: /^https?$/, error: 'must be an http or https address' })
+    .refine((text) => text.includes('{traceId}'), 'must have {traceId} in it')
+    .optional()
+    .describe('Where a person looks at a trace, e.g. `http://jaeger:16686/trace/{traceId}`: reports link to it.'),
+  enrich: enrichSettings.optional().describe('What is done to every event before anybody sees it.'),
+  metrics: metricsSettings.optional().describe('What is counted besides what `/metrics` has anyway.'),
   guards: guardSettings.prefault({}).describe('What no step may touch, whatever a rule says.'),
   journal: z
     .strictObject({

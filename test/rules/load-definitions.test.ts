@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { compileChain } from '../../src/chain.ts'
-import { deliverySettings } from '../../src/deliver.ts'
+import { deliverySettings } from '../../src/delivery-settings.ts'
 import type { FieldValue } from '../../src/event.ts'
 import { compileSelection } from '../../src/rules/matcher.ts'
 import { checkSettings } from '../../src/settings.ts'
