@@ -6,6 +6,7 @@ import { resolve } from 'node:path'
 const here = import.meta.dirname
 
 export interface Child {
+  readonly pid: number
   /** The next line it says, as JSON. */
   next(): Promise<Record<string, unknown>>
   /** Asks it to end, and gives the last line it said. */
@@ -27,6 +28,7 @@ export const start = (program: string, args: readonly string[] = []): Child => {
     }
   }
   return {
+    pid: child.pid ?? 0,
     next,
     async stop() {
       child.kill('SIGTERM')

@@ -1,6 +1,7 @@
 /** `npm run bench`: rates of Yarak beside the limit of the same machine, as ratios of one run. */
 import { parseArgs } from 'node:util'
 import Table from 'cli-table3'
+import { deliveryRows } from './delivery.ts'
 import { httpRows, loopDelay, memory } from './http.ts'
 import { matcherRows } from './matcher.ts'
 import { compare, type Result, short } from './measure.ts'
@@ -24,7 +25,7 @@ const { values } = parseArgs({
   },
 })
 
-const rows = [...httpRows, ...streamRows, ...matcherRows, ...responseRows]
+const rows = [...httpRows, ...deliveryRows, ...streamRows, ...matcherRows, ...responseRows]
 const names = [...rows.map(({ name }) => name), 'loop-delay', 'memory']
 const isAsked = (name: string): boolean => !values.only || values.only.includes(name)
 const told = (line: string): void => void process.stderr.write(`${line}\n`)
