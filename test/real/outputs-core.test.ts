@@ -39,7 +39,7 @@ describePart(kafkaPart, () => {
     'Kafka has every event, in order for each pod, when the broker was away in between',
     { timeout: 120_000 },
     async () => {
-      const broker = (await kafkaPart.start())
+      const broker = await kafkaPart.start()
       onTestFinished(() => broker.stop())
       const { brokers } = broker.addresses
       const topic = 'falco-events'
