@@ -4,6 +4,7 @@ import { increased, metricsOf, type Sums } from '../../outputs/_otlp-sums.ts'
 import { createOtlpMetrics, otlpMetrics } from '../../outputs/otlp-metrics.ts'
 import type { Notice } from '../../src/plugin.ts'
 import { type Answers, aNotice, anEvent, aReport, testIo } from '../../src/testing.ts'
+import { falcosidekickSent } from './_falcosidekick.ts'
 import { NEVER } from './_link.ts'
 import { decoded, plainAttributes, REQUESTS } from './_otlp.ts'
 
@@ -62,6 +63,43 @@ const MATCH =
   '"tags":["container","shell","mitre_execution"]}'
 
 afterEach(() => void vi.useRealTimers())
+
+describe('what Falcosidekick exported after each of the same events', () => {
+  interface Counted {
+    readonly name: string
+    readonly attributes: Readonly<Record<string, unknown>>
+    readonly count: string
+  }
+
+  /** In one order; it sorts the tags of an event. */
+  const counted = (body: unknown): string[] =>
+    metricsIn(body)
+      .flatMap(({ name, sum }): Counted[] => {
+        expect(sum).toMatchObject({ aggregationTemporality: 2, isMonotonic: true })
+        return sum.dataPoints.map(({ attributes, asInt }) => ({
+          name,
+          attributes: plainAttributes(attributes),
+          count: asInt,
+        }))
+      })
+      .map(({ name, attributes, count }) => {
+        const sorted = Object.entries(attributes)
+          .map(([key, value]) => [key, Array.isArray(value) ? value.toSorted() : value] as const)
+          .toSorted(([one], [other]) => (one < other ? -1 : 1))
+        return `${name} ${JSON.stringify(sorted)} ${count}`
+      })
+      .toSorted()
+
+  it('is what we export', async () => {
+    const { send, bodies, sender } = await opened()
+    for (const { notice, requests } of falcosidekickSent('otlp.metrics').exchanges) {
+      await send(notice)
+      const { body, encoding } = requests[0] ?? expect.fail('nothing was recorded')
+      expect(counted(bodies().at(-1))).toEqual(counted(decoded(Buffer.from(body, encoding), REQUESTS.metrics)))
+    }
+    await sender.close?.()
+  })
+})
 
 describe('counters', () => {
   it('grow from request to request, since the output was opened', async () => {

@@ -2,6 +2,7 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import {
   MAX_BYTES,
+  namespaceOf,
   type PolicyReport,
   type PolicyResult,
   pruned,
@@ -11,6 +12,7 @@ import {
 import { policyreport } from '../../outputs/policyreport.ts'
 import { type Notice, type Outcome, PRIORITIES } from '../../src/plugin.ts'
 import { aNotice, anEvent, aReport } from '../../src/testing.ts'
+import { falcosidekickSent } from './_falcosidekick.ts'
 import { type FakeReports, fakeReports } from './_fake-reports.ts'
 
 const NEVER = new AbortController().signal
@@ -31,6 +33,48 @@ const kept = (fake: FakeReports, path: string): PolicyReport =>
   (fake.objects.get(path) ?? expect.fail(`nothing at ${path}`)) as unknown as PolicyReport
 
 const rulesIn = (fake: FakeReports, path: string): string[] => (kept(fake, path).results ?? []).map(({ rule }) => rule)
+
+describe('what Falcosidekick wrote for the same event', () => {
+  interface Theirs extends PolicyResult {
+    readonly timestamp: { readonly seconds: number; readonly nanos: number }
+  }
+
+  const exchanges = falcosidekickSent('policyreport').exchanges
+
+  it('is a result of the same report', () => {
+    const reports = exchanges.flatMap(({ notice, requests: [written] }) =>
+      written ? [[written.path, namespaceOf(notice)] as const] : [],
+    )
+    for (const [path, namespace] of reports)
+      expect(path).toBe(
+        namespace ? `PolicyReport/${namespace}/falco-policy-report` : 'ClusterPolicyReport/falco-cluster-policy-report',
+      )
+  })
+
+  it('leaves out the audit events of the plugin, which we keep', () => {
+    expect(exchanges.filter(({ requests }) => requests.length === 0).map(({ name }) => name)).toEqual([
+      'an audit event',
+    ])
+  })
+
+  it.each(exchanges.flatMap(({ name, notice, requests: [written] }) => (written ? [{ name, notice, written }] : [])))(
+    'is what we write: $name',
+    ({ notice, written }) => {
+      const { properties, timestamp, message, ...theirs } = JSON.parse(written.body) as Theirs
+      const { properties: own, timestamp: at, message: text, ...ours } = resultOf(notice, namespaceOf(notice))
+      expect(ours).toEqual(theirs)
+      // it has the second of the minute there
+      expect(at).toEqual({ seconds: Math.floor(Date.parse(notice.event.time) / 1_000), nanos: timestamp.nanos })
+      // it cuts what is long elsewhere
+      if (!message.includes('[...]')) expect(text).toBe(message)
+      for (const [key, value] of Object.entries(properties)) {
+        if (value === '<nil>') expect(own).not.toHaveProperty([key])
+        else if (!/^map\[|^\[|\[\.\.\.\]$/.test(value)) expect(own[key]).toBe(value)
+      }
+      expect(Object.keys(properties)).toEqual(expect.arrayContaining(Object.keys(own)))
+    },
+  )
+})
 
 describe('a result', () => {
   /** As `newResult` of Falcosidekick's policyreport.go makes it, but for the seconds, which are those since 1970. */

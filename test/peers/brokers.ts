@@ -1,10 +1,12 @@
 /** The real servers that Falcosidekick writes to by protocols of their own, and what it wrote. */
+import * as k8s from '@kubernetes/client-node'
 import { connect as natsConnect } from '@nats-io/transport-node'
 import amqp from 'amqplib'
 import { Redis } from 'ioredis'
 import { Kafka, logLevel } from 'kafkajs'
 import { connectAsync } from 'mqtt'
 import { kafka } from '../real/kafka.ts'
+import { kubernetes } from '../real/kubernetes.ts'
 import { mosquitto } from '../real/mosquitto.ts'
 import { nats } from '../real/nats.ts'
 import { postgres } from '../real/postgres.ts'
@@ -21,6 +23,12 @@ const heard = (section: string, path: string, headers: Attributes, body: string)
   headers: Object.fromEntries(Object.entries(headers).map(([name, value]) => [name, String(value)])),
 })
 
+interface Report {
+  readonly kind: string
+  readonly metadata: { readonly name: string; readonly namespace?: string }
+  readonly results?: readonly unknown[]
+}
+
 const TABLE = `CREATE TABLE falcosidekick_events (time TIMESTAMPTZ NOT NULL, rule TEXT, priority VARCHAR(20),
   source VARCHAR(20), output TEXT, tags TEXT, hostname TEXT)`
 
@@ -28,6 +36,8 @@ const TABLE = `CREATE TABLE falcosidekick_events (time TIMESTAMPTZ NOT NULL, rul
 export const openBrokers = async () => {
   const servers = await Promise.all([nats, redis, mosquitto, rabbitmq, postgres].map((part) => part.start()))
   const broker = await kafka.start()
+  const cluster = await kubernetes.start()
+  await cluster.cluster.namespace('shop')
   const at = {
     nats: (servers[0] as Awaited<ReturnType<typeof nats.start>>).addresses,
     redis: (servers[1] as Awaited<ReturnType<typeof redis.start>>).addresses,
@@ -79,9 +89,26 @@ export const openBrokers = async () => {
     },
   })
 
+  const reports = cluster.cluster.api(k8s.CustomObjectsApi)
+  const kinds = { group: 'wgpolicyk8s.io', version: 'v1alpha2' }
+  /** Results of each report that were seen already. */
+  const seen = new Map<string, number>()
+  const takeResults = async (): Promise<void> => {
+    const lists = await Promise.all(
+      ['policyreports', 'clusterpolicyreports'].map((plural) => reports.listClusterCustomObject({ ...kinds, plural })),
+    )
+    for (const { kind, metadata, results = [] } of lists.flatMap((list) => (list as { items: Report[] }).items)) {
+      const path = [kind, metadata.namespace, metadata.name].filter(Boolean).join('/')
+      for (const result of results.slice(seen.get(path) ?? 0))
+        all.push(heard('policyreport', path, {}, JSON.stringify(result)))
+      seen.set(path, results.length)
+    }
+  }
+
   await at.postgres.query(TABLE)
   const store = new Redis(at.redis.url)
   const pulled = async (): Promise<void> => {
+    await takeResults()
     for (let one = await store.lpop('falco'); one !== null; one = await store.lpop('falco'))
       all.push(heard('redis', 'falco', {}, one))
     const rows = await at.postgres.query(`WITH gone AS (DELETE FROM falcosidekick_events RETURNING *)
@@ -96,6 +123,7 @@ export const openBrokers = async () => {
     mqtt: { path: 'mqtt', config: { broker: `tcp://${at.mqtt.host}:${at.mqtt.port}`, topic: 'falco/events', qos: 1 } },
     rabbitmq: { path: 'rabbitmq', config: { url: at.rabbitmq.url, queue: 'falco' } },
     kafka: { path: 'kafka', config: { hostport: brokers.join(','), topic: 'falco', requiredacks: 'ALL' } },
+    policyreport: { path: 'policyreport', config: { enabled: true, kubeconfig: cluster.addresses.kubeconfig } },
     timescaledb: {
       path: 'timescaledb',
       config: {
@@ -106,6 +134,8 @@ export const openBrokers = async () => {
   }
   return {
     sections,
+    /** Differs from run to run. */
+    kubeconfig: cluster.addresses.kubeconfig,
     heard: all as readonly Heard[],
     /** What came since the last call. */
     take: async (): Promise<Heard[]> => {
@@ -121,7 +151,7 @@ export const openBrokers = async () => {
         consumer.disconnect(),
         admin.disconnect(),
       ])
-      await Promise.all([...servers, broker].map((server) => server.stop()))
+      await Promise.all([...servers, broker, cluster].map((server) => server.stop()))
     },
   }
 }

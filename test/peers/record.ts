@@ -2,7 +2,7 @@
  * Records what Falcosidekick sends for the twelve events, into test/fixtures/falcosidekick: once for a version of it, by
  * hand. The program is that of an installed release.
  *
- *     YARAK_BENCH_FALCOSIDEKICK=/path/to/falcosidekick node test/peers/record.ts <commit>
+ *     YARAK_BENCH_FALCOSIDEKICK=/path/to/falcosidekick node test/peers/record.ts <commit> [section ...]
  */
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -49,7 +49,8 @@ const merged = (sections: readonly Section[]): Record<string, unknown> => {
   return all
 }
 
-const [version = 'unknown'] = process.argv.slice(2)
+const [version = 'unknown', ...only] = process.argv.slice(2)
+const isAsked = (run: object): boolean => only.length === 0 || only.some((section) => section in run)
 const dir = mkdtempSync(join(tmpdir(), 'yarak-record-'))
 const ca = await authority(dir)
 const mail = await smtp.start()
@@ -82,30 +83,32 @@ const quiet = async (milliseconds: number): Promise<void> => {
 
 mkdirSync(FIXTURES, { recursive: true })
 writeFileSync(new URL('events.json', FIXTURES), `${JSON.stringify(EVENTS, null, 2)}\n`)
-const env = { SSL_CERT_FILE: ca.cert, HTTP_PROXY: sink.url, HTTPS_PROXY: sink.url }
+const env = { OTEL_METRIC_EXPORT_INTERVAL: '500', SSL_CERT_FILE: ca.cert, HTTP_PROXY: sink.url, HTTPS_PROXY: sink.url }
 try {
-  for (const run of [...runs(addresses), brokers.sections]) {
+  for (const run of [...runs(addresses), brokers.sections].filter(isAsked)) {
     const peer = await falcosidekick.start({ config: merged(Object.values(run)), env })
     const recorded: Record<string, Record<string, Sent[]>> = {}
     sink.take()
     let mails = mail.addresses.mails().length
     for (const [name, event] of Object.entries(EVENTS)) {
       await fetch(peer.addresses.url, { method: 'POST', body: event })
-      await quiet(quietOf(run))
+      // it exports all the time: the last export has the event
+      if ('otlp.metrics' in run) await sleep(1_200)
+      else await quiet(quietOf(run))
       const sent = [...sink.take(), ...(await brokers.take())]
       for (const { source } of mail.addresses.mails().slice(mails))
         sent.push({ section: 'smtp', method: 'smtp', path: '', headers: {}, body: source })
       mails = mail.addresses.mails().length
       for (const section of Object.keys(run)) {
-        ;(recorded[section] ??= {})[name] = sent.filter((one) => one.section === section).map(constant)
+        const own = sent.filter((one) => one.section === section).map(constant)
+        ;(recorded[section] ??= {})[name] = section === 'otlp.metrics' ? own.slice(-1) : own
       }
     }
     await peer.stop()
     for (const [section, { path, config }] of Object.entries(run)) {
-      const text = JSON.stringify({ version, section: path, config, sent: recorded[section] }, null, 2).replaceAll(
-        sink.url,
-        'http://sink',
-      )
+      const text = JSON.stringify({ version, section: path, config, sent: recorded[section] }, null, 2)
+        .replaceAll(sink.url, 'http://sink')
+        .replaceAll(brokers.kubeconfig, '/etc/kubernetes/admin.conf')
       writeFileSync(new URL(`${section}.json`, FIXTURES), `${text}\n`)
       const counts = Object.values(recorded[section] ?? {}).map((all) => all.length)
       process.stdout.write(`${section}: ${counts.join(' ')}\n`)

@@ -144,6 +144,9 @@ export const runs = (at: SinkAddresses): readonly Readonly<Record<string, Sectio
       'otlp.logs': { path: 'otlp.logs', config: { endpoint: web('otlp.logs/v1/logs') } },
     },
     {
+      'otlp.metrics': { path: 'otlp.metrics', config: { endpoint: web('otlp.metrics/v1/metrics') } },
+    },
+    {
       wavefront: {
         path: 'wavefront',
         config: {
