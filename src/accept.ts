@@ -14,6 +14,7 @@ import type { Limits } from './options.ts'
 import { createParked } from './parked.ts'
 import { createPast, UNTOLD } from './past.ts'
 import type { EmitOptions, Input, Log, Lost, Receipt, Report } from './plugin.ts'
+import type { Redact } from './redact.ts'
 import type { Reception, Responder } from './respond.ts'
 import { rawText } from './stored.ts'
 import { targetOf } from './target.ts'
@@ -33,6 +34,8 @@ export interface AcceptorHost {
   readonly tracing: Tracing
   readonly counters: Counters
   readonly compat?: CompatMetrics | undefined
+  /** Of what is kept in the history. */
+  readonly redact?: Redact | undefined
   readonly log: Log
   readonly limits: Limits
   readonly journal: Journal
@@ -156,7 +159,7 @@ export const createAcceptor = (host: AcceptorHost): Acceptor => {
     const done = answer(rules, { generation, scope, span, past, resumed, comesAgain })
     const settled = done.then(unlessCut(comesAgain)).then((reports) => {
       const own = reports.filter(({ event }) => event === id)
-      if (!nobody || resumed) journal.settle(id, historyOf(own, rules), source.replayable)
+      if (!nobody || resumed) journal.settle(id, historyOf(own, rules).map(clean(scope.event)), source.replayable)
       open.delete(id)
       generations.leave(generation)
       free()
@@ -166,6 +169,12 @@ export const createAcceptor = (host: AcceptorHost): Acceptor => {
     open.set(id, settled)
     return settled
   }
+
+  /** A report as the history has it. */
+  const clean =
+    (event: FalcoEvent) =>
+    (report: Report): Report =>
+      host.redact?.report(report, event) ?? report
 
   /** What was cut short is not settled: it comes again after the next start, from its source or from the journal. */
   const unlessCut =

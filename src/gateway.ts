@@ -155,6 +155,7 @@ export const createGateway = (options: GatewayOptions): Gateway => {
     tracing,
     counters,
     compat,
+    redact,
     log,
     limits,
     journal,

@@ -16,7 +16,10 @@ const redactBody = (body: string, redact: Redact): string => {
   }
 }
 
-/** After a crash a response goes on with what is left of the event: fields that rules or steps need are not to be redacted. */
+/**
+ * After a crash a response goes on with what is left of the event: fields that rules or steps need are not to be redacted.
+ * Notices and the reports of the history are redacted already by who has their event.
+ */
 export const redactedJournal = (journal: Journal, redact: Redact): Journal =>
   new Proxy(journal, {
     get(target, name: keyof Journal) {
@@ -30,13 +33,6 @@ export const redactedJournal = (journal: Journal, redact: Redact): Journal =>
 const redacting = (journal: Journal, redact: Redact): Partial<Record<keyof Journal, unknown>> => ({
   accept: (event: StoredEvent) => journal.accept({ ...event, body: redactBody(event.body, redact) }),
   note: (event: string, key: string, value: unknown) => journal.note(event, key, mapTexts(value, redact.text)),
-  settle: (...[event, reports, redelivered]: Parameters<Journal['settle']>) =>
-    journal.settle(
-      event,
-      reports.map((report) => redact.report(report)),
-      redelivered,
-    ),
-  // a notice is redacted already when it is offered
   bury: (letter: DeadLetter) =>
     journal.bury({
       ...letter,

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest'
 import { createGateway, type OutputInput, YarakError } from '../src/index.ts'
 import type { Notice } from '../src/plugin.ts'
 import { disk } from './disk.ts'
-import { about, alert, sink } from './kit.ts'
+import { about, alert, probe, sink } from './kit.ts'
 import { recordSpans } from './spans.ts'
 
 const spans = recordSpans()
@@ -157,6 +157,10 @@ describe('a digest', () => {
   })
 })
 
+const refusal = ({ value }: { value: string }): never => {
+  throw new YarakError('failed', `no ${value}`, { permanent: true })
+}
+
 describe('secrets', () => {
   const event = alert({
     output: 'curl -H "Authorization: Bearer abcdefghijklmnop" by ann@example.com',
@@ -189,6 +193,28 @@ describe('secrets', () => {
     expect(told).toEqual([])
     expect(letters).toHaveLength(1)
     expect(JSON.stringify([lines, letters])).not.toMatch(/abcdefghijklmnop|secret123/)
+  })
+})
+
+describe('the history', () => {
+  it('holds no value of a redacted field, whatever a step said of it', async () => {
+    const journal = await open()
+    const event = alert({ output_fields: { 'k8s.ns.name': 'shop', 'k8s.pod.name': 'web', 'user.name': 'ann.smith' } })
+    const tells = probe(({ value }) => `asked ${value}`, { changes: 'nothing' })
+    const gateway = createGateway({
+      journal,
+      redact: { fields: ['user.name'] },
+      rules: [
+        { name: 'r', steps: [tells({ value: '{{ user.name }}' }), probe(refusal)({ value: '{{ user.name }}' })] },
+      ],
+      mode: 'enforce',
+    })
+    const [report] = await (await gateway.emit(event)).done
+    await gateway.stop()
+    expect(report?.steps[0]?.summary).toBe('asked ann.smith')
+    const [stored] = await journal.responses()
+    expect(stored?.report.steps.map(({ summary }) => summary)).toEqual(['asked [redacted]', 'no [redacted]'])
+    await close(journal)
   })
 })
 
