@@ -1,20 +1,7 @@
-import { defineAction, type Result, z } from '../../plugin.ts'
-import { kubernetes } from '../../resources/kubernetes.ts'
-import {
-  allowed,
-  notedPolicy,
-  POLICIES,
-  policyName,
-  policyPermissions,
-  policyUndo,
-  putPolicy,
-  type Selection,
-  selectionOf,
-} from '../kubernetes/_policy.ts'
-import { denying, onlyNet, remoteIp } from '../kubernetes/_remote.ts'
-import { podOf, podPermissions, podSubject } from '../kubernetes/resolve.ts'
+import { defineAction, z } from '../../plugin.ts'
+import { denialBy, denyRemote } from '../kubernetes/_deny-remote.ts'
+import { allowed, POLICIES, type Selection } from '../kubernetes/_policy.ts'
 import { ttl } from '../kubernetes/_undo.ts'
-import { workloadOf, workloadPermissions } from '../kubernetes/_workload.ts'
 import { listOf, rulesFor, selectorText } from './_calico.ts'
 
 const TYPE = 'calico:networkpolicy'
@@ -42,30 +29,13 @@ export const calicoNetworkpolicy = defineAction({
     'Where Calico checks tiers, the account also needs `get` on the tier `default`, and the same verbs on `tier.networkpolicies` of the name `default.*`, in the group `projectcalico.org`.',
   ].join('\n'),
   config: params,
-  changes: 'reversible',
-  done: 'repeatable',
-  target: podSubject,
-  dryRun: true,
-  permissions: [...podPermissions, ...workloadPermissions, policyPermissions(POLICIES.calico)],
+  ...denialBy(POLICIES.calico),
   example: { allow_cidr: ['10.0.0.0/8'], allow_namespaces: ['kube-system'], order: 10 },
-  async run(settings, step): Promise<Result> {
-    const pod = podOf(step)
-    const net = onlyNet(remoteIp(step.event))
-    const clients = (await step.use(kubernetes)).as(step)
-    const workload = await workloadOf(clients, pod)
-    const selection = selectionOf(pod, workload)
-    const at = { namespace: pod.namespace, name: policyName(workload) }
-    await putPolicy({ clients, step, of: POLICIES.calico, at }, (before) => {
-      const spec = specFor(selection, settings, denying(deniedBy(before?.spec), net))
-      return { ...notedPolicy(step, TYPE, settings.ttl, spec, before), spec }
-    })
-    const verb = step.dryRun ? 'would deny' : 'denied'
-    return {
-      summary: `${verb} ${net} to ${workload.kind} ${pod.namespace}/${workload.name} by a networkpolicy of Calico`,
-      objects: { pod: pod.name, namespace: pod.namespace, networkpolicy: at.name, denied: net },
-    }
-  },
-  undo: policyUndo(POLICIES.calico),
+  run: (settings, step) =>
+    denyRemote(step, {
+      ...{ type: TYPE, of: POLICIES.calico, by: 'a networkpolicy of Calico', ttl: settings.ttl, deniedBy },
+      specFor: (selection, denied) => specFor(selection, settings, denied),
+    }),
 })
 
 interface Spec {

@@ -1,20 +1,7 @@
-import { defineAction, type Result, z } from '../../plugin.ts'
-import { kubernetes } from '../../resources/kubernetes.ts'
-import {
-  allowed,
-  notedPolicy,
-  POLICIES,
-  policyName,
-  policyPermissions,
-  policyUndo,
-  putPolicy,
-  type Selection,
-  selectionOf,
-} from '../kubernetes/_policy.ts'
-import { denying, onlyNet, remoteIp } from '../kubernetes/_remote.ts'
-import { podOf, podPermissions, podSubject } from '../kubernetes/resolve.ts'
+import { defineAction, z } from '../../plugin.ts'
+import { denialBy, denyRemote } from '../kubernetes/_deny-remote.ts'
+import { allowed, POLICIES, type Selection } from '../kubernetes/_policy.ts'
 import { ttl } from '../kubernetes/_undo.ts'
-import { workloadOf, workloadPermissions } from '../kubernetes/_workload.ts'
 import { endpointsOf } from './_cilium.ts'
 
 const TYPE = 'cilium:networkpolicy'
@@ -38,30 +25,13 @@ export const ciliumNetworkpolicy = defineAction({
     'Cilium knows pods by their labels: the address of a pod of the cluster is not denied by an address range.',
   ].join('\n'),
   config: params,
-  changes: 'reversible',
-  done: 'repeatable',
-  target: podSubject,
-  dryRun: true,
-  permissions: [...podPermissions, ...workloadPermissions, policyPermissions(POLICIES.cilium)],
+  ...denialBy(POLICIES.cilium),
   example: { allow_cidr: ['10.0.0.0/8'], allow_namespaces: ['kube-system'] },
-  async run(settings, step): Promise<Result> {
-    const pod = podOf(step)
-    const net = onlyNet(remoteIp(step.event))
-    const clients = (await step.use(kubernetes)).as(step)
-    const workload = await workloadOf(clients, pod)
-    const selection = selectionOf(pod, workload)
-    const at = { namespace: pod.namespace, name: policyName(workload) }
-    await putPolicy({ clients, step, of: POLICIES.cilium, at }, (before) => {
-      const spec = specFor(selection, settings, denying(deniedBy(before?.spec), net))
-      return { ...notedPolicy(step, TYPE, settings.ttl, spec, before), spec }
-    })
-    const verb = step.dryRun ? 'would deny' : 'denied'
-    return {
-      summary: `${verb} ${net} to ${workload.kind} ${pod.namespace}/${workload.name} by a policy of Cilium`,
-      objects: { pod: pod.name, namespace: pod.namespace, ciliumnetworkpolicy: at.name, denied: net },
-    }
-  },
-  undo: policyUndo(POLICIES.cilium),
+  run: (settings, step) =>
+    denyRemote(step, {
+      ...{ type: TYPE, of: POLICIES.cilium, by: 'a policy of Cilium', ttl: settings.ttl, deniedBy },
+      specFor: (selection, denied) => specFor(selection, settings, denied),
+    }),
 })
 
 interface Spec {
