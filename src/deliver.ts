@@ -293,7 +293,7 @@ export const createDelivery = (use: Use<Output>, settings: DeliverySettings, hos
         }
       : undefined,
     get queued() {
-      return queue.all().length + shelf.backlog
+      return queue.length + queue.out + shelf.backlog
     },
     get breaker() {
       return gate.state

@@ -98,17 +98,16 @@ const retireOldest = (pools: Map<string, Dispatcher>): void => {
   void pool?.close()
 }
 
-/** A request as it goes out: the names of the headers in lower case, so that one replaces the other. */
-const withConnection = (request: HttpRequest, { headers = {}, compression, tls }: HttpConnection): HttpRequest => {
-  const own = Object.entries(request.headers ?? {}).map(([name, value]) => [name.toLowerCase(), value] as const)
-  const further = Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value] as const)
-  return {
-    ...request,
-    ...(tls && !request.tls && { tls }),
-    ...(compression && !request.compression && { compression }),
-    ...((own.length > 0 || further.length > 0) && { headers: Object.fromEntries([...own, ...further]) }),
-  }
-}
+/** The request with what holds for all of its output; of a header in two spellings the later one goes out. */
+const withConnection = (request: HttpRequest, { headers, compression, tls }: HttpConnection): HttpRequest =>
+  headers || compression || tls
+    ? {
+        ...request,
+        tls: request.tls ?? tls,
+        headers: { ...request.headers, ...headers },
+        compression: request.compression ?? compression,
+      }
+    : request
 
 type Call = <T>(span: ClientSpan, fn: (call: CallContext) => Promise<T>) => Promise<T>
 type PoolFor = (url: URL, route: Route) => Dispatcher

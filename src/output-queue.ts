@@ -2,7 +2,10 @@
 import type { Item } from './shelf.ts'
 
 export interface OutputQueue {
+  /** Those that wait. */
   readonly length: number
+  /** Those that are given out and not released. */
+  readonly out: number
   push(item: Item): void
   /**
    * The next that may go out together, at most `count`; none: all that wait are behind others of their key.
@@ -87,6 +90,9 @@ export const createQueue = (): OutputQueue => {
   return {
     get length() {
       return free.length + line.length + held
+    },
+    get out() {
+      return out.size
     },
     get oldest() {
       return (free.first ?? line.first)?.since
