@@ -40,21 +40,7 @@ describePart(kubernetes, () => {
   /** A kubeconfig of an account that may do, in all the cluster, what the rules say; once they are in force. */
   const accountWith = async (rules: readonly PolicyRule[]): Promise<string> => {
     const name = `account-${++accounts}`
-    await cluster.account(namespace, name)
-    const rbac = cluster.api(k8s.RbacAuthorizationV1Api)
-    await rbac.createClusterRole({ body: { metadata: { name }, rules: structuredClone(rules) as k8s.V1PolicyRule[] } })
-    const roleRef = { apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name }
-    const subjects = [{ kind: 'ServiceAccount', name, namespace }]
-    await rbac.createClusterRoleBinding({ body: { metadata: { name }, roleRef, subjects } })
-    await until(`the role of ${name}`, async () => {
-      const review = { user: `system:serviceaccount:${namespace}:${name}`, groups: ['system:authenticated'] }
-      const { apiGroups: [group = ''] = [], resources: [resource = ''] = [], verbs: [verb = ''] = [] } = rules[0] ?? {}
-      const resourceAttributes = { namespace, group, resource, verb }
-      const { status } = await cluster
-        .api(k8s.AuthorizationV1Api)
-        .createSubjectAccessReview({ body: { spec: { ...review, resourceAttributes } } })
-      return status?.allowed || undefined
-    })
+    await cluster.clusterAccount(namespace, name, rules)
     return cluster.kubeconfigFor(namespace, name)
   }
 

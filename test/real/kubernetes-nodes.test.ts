@@ -36,29 +36,8 @@ describePart(kubernetes, () => {
   /** Kubeconfig of a fresh account that may do, in all the cluster, what the rules say. */
   const accountWith = async (rules: readonly PolicyRule[]): Promise<string> => {
     const name = `account-${++accounts}`
-    await cluster.account(namespace, name)
-    const rbac = cluster.api(k8s.RbacAuthorizationV1Api)
-    await rbac.createClusterRole({ body: { metadata: { name }, rules: structuredClone(rules) as k8s.V1PolicyRule[] } })
-    const roleRef = { apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name }
-    const subjects = [{ kind: 'ServiceAccount', name, namespace }]
-    await rbac.createClusterRoleBinding({ body: { metadata: { name }, roleRef, subjects } })
-    await allowed(name, rules)
+    await cluster.clusterAccount(namespace, name, rules)
     return cluster.kubeconfigFor(namespace, name)
-  }
-
-  /** The authorizer learns of a role a moment after it is made. */
-  const allowed = async (name: string, rules: readonly PolicyRule[]): Promise<void> => {
-    const { resources, apiGroups, verbs } = rules.at(-1) ?? { resources: [], apiGroups: [], verbs: [] }
-    const [resource = '', subresource] = (resources[0] ?? '').split('/')
-    const resourceAttributes = { group: apiGroups[0], resource, verb: verbs[0], ...(subresource && { subresource }) }
-    const spec = {
-      user: `system:serviceaccount:${namespace}:${name}`,
-      resourceAttributes: { ...resourceAttributes, namespace },
-    }
-    await until(`the role of ${name}`, async () => {
-      const { status } = await cluster.api(k8s.AuthorizationV1Api).createSubjectAccessReview({ body: { spec } })
-      return status?.allowed || undefined
-    })
   }
 
   interface Options {

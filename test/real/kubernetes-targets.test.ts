@@ -177,25 +177,7 @@ describePart(kubernetes, () => {
   /** Token of a fresh account that may do, in all the cluster, what the rules say; returns once it may. */
   const tokenWith = async (rules: readonly PolicyRule[]): Promise<string> => {
     const name = `account-${++made}`
-    await cluster.account(namespace, name)
-    const rbac = cluster.api(k8s.RbacAuthorizationV1Api)
-    await rbac.createClusterRole({ body: { metadata: { name }, rules: structuredClone(rules) as k8s.V1PolicyRule[] } })
-    const roleRef = { apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name }
-    const subjects = [{ kind: 'ServiceAccount', name, namespace }]
-    await rbac.createClusterRoleBinding({ body: { metadata: { name }, roleRef, subjects } })
-    const last = rules.at(-1)
-    const [resource = '', subresource] = (last?.resources[0] ?? '').split('/')
-    const spec = {
-      user: `system:serviceaccount:${namespace}:${name}`,
-      resourceAttributes: {
-        ...{ group: last?.apiGroups[0], resource, verb: last?.verbs[0], namespace },
-        ...(subresource && { subresource }),
-      },
-    }
-    await until(`the role of ${name}`, async () => {
-      const { status } = await cluster.api(k8s.AuthorizationV1Api).createSubjectAccessReview({ body: { spec } })
-      return status?.allowed || undefined
-    })
+    await cluster.clusterAccount(namespace, name, rules)
     return cluster.token(namespace, name)
   }
 

@@ -29,13 +29,7 @@ describePart(kubernetes, () => {
 
   const kubeconfigWith = async (rules: readonly PolicyRule[]): Promise<string> => {
     const name = `account-${++accounts}`
-    await cluster.account('default', name)
-    const rbac = cluster.api(k8s.RbacAuthorizationV1Api)
-    const all = structuredClone(rules).map(({ apiGroups, resources, verbs }) => ({ apiGroups, resources, verbs }))
-    await rbac.createClusterRole({ body: { metadata: { name }, rules: all as k8s.V1PolicyRule[] } })
-    const roleRef = { apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name }
-    const subjects = [{ kind: 'ServiceAccount', name, namespace: 'default' }]
-    await rbac.createClusterRoleBinding({ body: { metadata: { name }, roleRef, subjects } })
+    await cluster.clusterAccount('default', name, rules)
     return cluster.kubeconfigFor('default', name)
   }
 

@@ -59,17 +59,7 @@ describePart(kubernetes, () => {
   /** A kubeconfig of an account with these rules in the whole cluster, whose own namespace is the shop. */
   const account = async (rules: readonly PolicyRule[]): Promise<string> => {
     const name = `undoer-${Math.random().toString(36).slice(2, 8)}`
-    const rbac = cluster.api(k8s.RbacAuthorizationV1Api)
-    await cluster.account(namespace, name)
-    const body = {
-      metadata: { name },
-      rules: rules.map(({ namespace: _, warning: __, ...one }) => structuredClone(one) as k8s.V1PolicyRule),
-    }
-    await rbac.createClusterRole({ body })
-    const roleRef = { apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name }
-    await rbac.createClusterRoleBinding({
-      body: { metadata: { name }, roleRef, subjects: [{ kind: 'ServiceAccount', name, namespace }] },
-    })
+    await cluster.clusterAccount(namespace, name, rules)
     return cluster.kubeconfigFor(namespace, name)
   }
 

@@ -35,13 +35,7 @@ describeParts([kubernetes, jaeger], () => {
     started = await kubernetes.start()
     cluster = started.cluster
     await cluster.namespace('shop')
-    await cluster.account('shop', 'yarak')
-    const rbac = cluster.api(k8s.RbacAuthorizationV1Api)
-    const metadata = { name: 'yarak' }
-    await rbac.createClusterRole({ body: { metadata, rules: structuredClone(needed()) as k8s.V1PolicyRule[] } })
-    const roleRef = { apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name: 'yarak' }
-    const subjects = [{ kind: 'ServiceAccount', name: 'yarak', namespace: 'shop' }]
-    await rbac.createClusterRoleBinding({ body: { metadata, roleRef, subjects } })
+    await cluster.clusterAccount('shop', 'yarak', needed())
     kubeconfig = await cluster.kubeconfigFor('shop', 'yarak')
   }, 120_000)
   afterAll(() => started?.stop())

@@ -1,6 +1,7 @@
 /** A running cluster as tests use it: objects that come up with one call, and access as somebody else. */
 import * as k8s from '@kubernetes/client-node'
 import { join } from 'node:path'
+import type { PolicyRule } from '../../../src/plugin.ts'
 import { until } from '../part.ts'
 import { writeKubeconfig } from './pki.ts'
 
@@ -131,6 +132,38 @@ export class Cluster {
     const roleRef = { apiGroup: 'rbac.authorization.k8s.io', kind: 'Role', name }
     const subjects = [{ kind: 'ServiceAccount', name, namespace }]
     await rbac.createNamespacedRoleBinding({ namespace, body: { metadata, roleRef, subjects } })
+  }
+
+  /** A ServiceAccount that may do, in all the cluster, what the rules say; returns once it may. */
+  async clusterAccount(namespace: string, name: string, rules: readonly PolicyRule[]): Promise<void> {
+    await this.account(namespace, name)
+    const rbac = this.api(k8s.RbacAuthorizationV1Api)
+    const own = rules.map(({ namespace: _, warning: __, ...rule }) => structuredClone(rule) as k8s.V1PolicyRule)
+    await rbac.createClusterRole({ body: { metadata: { name }, rules: own } })
+    const roleRef = { apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name }
+    const subjects = [{ kind: 'ServiceAccount', name, namespace }]
+    await rbac.createClusterRoleBinding({ body: { metadata: { name }, roleRef, subjects } })
+    const last = rules.at(-1)
+    if (last) await this.#allowed(`system:serviceaccount:${namespace}:${name}`, namespace, last)
+  }
+
+  /** The authorizer learns of a role a moment after it is made. */
+  async #allowed(
+    user: string,
+    namespace: string,
+    { apiGroups, resources, verbs, resourceNames }: PolicyRule,
+  ): Promise<void> {
+    const [resource = '', subresource] = (resources[0] ?? '').split('/')
+    const resourceAttributes = {
+      ...{ namespace, group: apiGroups[0] ?? '', resource, verb: verbs[0] ?? '' },
+      ...(subresource && { subresource }),
+      ...(resourceNames?.[0] && { name: resourceNames[0] }),
+    }
+    const body = { spec: { user, resourceAttributes } }
+    await until(`the role of ${user}`, async () => {
+      const { status } = await this.api(k8s.AuthorizationV1Api).createSubjectAccessReview({ body })
+      return status?.allowed || undefined
+    })
   }
 
   /** A token of a ServiceAccount, good for an hour. */
