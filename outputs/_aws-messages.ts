@@ -1,7 +1,8 @@
 /** What SQS and SNS have in common: FIFO, the characters they take, entries that are refused. */
 import { createHash } from 'node:crypto'
-import { type FailedItem, type Notice, targetOf } from '../src/plugin.ts'
+import { type FailedItem, inChunks, type Notice, targetOf, wholeOrEach } from '../src/plugin.ts'
 import { refusedItem } from './_aws-call.ts'
+import { refused, sendParts } from './_parts.ts'
 import { jsonWithin } from './_shrink.ts'
 
 /** What a group or a deduplication id may be. */
@@ -45,5 +46,24 @@ export interface RefusedEntry {
   readonly SenderFault: boolean
 }
 
-export const failedItem = ({ Id, Code, Message, SenderFault }: RefusedEntry): FailedItem =>
+const failedItem = ({ Id, Code, Message, SenderFault }: RefusedEntry): FailedItem =>
   refusedItem(Number(Id), Code, Message, SenderFault)
+
+/** Of SQS and SNS alike: messages in one request. */
+const MAX_ENTRIES = 10
+
+/**
+ * Sends messages in requests of ten, and of so many bytes; what is refused for what is in it, alone.
+ * @param post sends some, and gives the entries that were refused
+ */
+export const sendMessages = <T>(
+  messages: readonly T[],
+  { bytes, sizeOf }: { readonly bytes: number; readonly sizeOf: (message: T) => number },
+  post: (some: readonly T[]) => Promise<readonly RefusedEntry[]>,
+): Promise<void> => {
+  const send = async (some: readonly T[]): Promise<void> => {
+    const error = refused((await post(some)).map(failedItem), some.length, 'messages')
+    if (error) throw error
+  }
+  return sendParts(inChunks(messages, { count: MAX_ENTRIES, size: bytes }, sizeOf), (part) => wholeOrEach(part, send))
+}

@@ -1,10 +1,9 @@
-import { defineOutput, inChunks, wholeOrEach, z } from '../src/plugin.ts'
+import { defineOutput, z } from '../src/plugin.ts'
 import { completeKeys } from '../src/resources/aws.ts'
 import { awsCall, awsCallSettings, awsService, regionOf, strangeAnswer } from './_aws-call.ts'
-import { failedItem } from './_aws-messages.ts'
-import { failedEntries, MAX_BYTES, publishForm, sizeOf, snsMessage, type SnsMessage } from './_aws-sns.ts'
+import { sendMessages } from './_aws-messages.ts'
+import { failedEntries, MAX_BYTES, publishForm, sizeOf, snsMessage } from './_aws-sns.ts'
 import { EXAMPLE_BODY } from './_example.ts'
-import { refused, sendParts } from './_parts.ts'
 
 const config = z
   .strictObject({
@@ -60,17 +59,14 @@ one request.
     const { topicArn } = settings
     const service = await awsService(settings, io, 'sns', regionOf(topicArn))
     const headers = { 'content-type': 'application/x-www-form-urlencoded; charset=utf-8' }
-    const post = async (messages: readonly SnsMessage[], signal: AbortSignal) => {
-      const { body } = await awsCall(service, { headers, body: publishForm(topicArn, messages) }, io, signal)
-      if (body && !body.includes('<PublishBatchResponse')) throw strangeAnswer(service)
-      const error = refused(failedEntries(body).map(failedItem), messages.length, 'messages')
-      if (error) throw error
-    }
     return {
       send(notices, signal) {
         const messages = notices.map((notice) => snsMessage(notice, settings))
-        const parts = inChunks(messages, { count: 10, size: MAX_BYTES }, sizeOf)
-        return sendParts(parts, (part) => wholeOrEach(part, (some) => post(some, signal)))
+        return sendMessages(messages, { bytes: MAX_BYTES, sizeOf }, async (some) => {
+          const { body } = await awsCall(service, { headers, body: publishForm(topicArn, some) }, io, signal)
+          if (body && !body.includes('<PublishBatchResponse')) throw strangeAnswer(service)
+          return failedEntries(body)
+        })
       },
     }
   },

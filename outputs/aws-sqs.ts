@@ -1,9 +1,8 @@
-import { defineOutput, inChunks, type Notice, wholeOrEach, z } from '../src/plugin.ts'
+import { defineOutput, type Notice, z } from '../src/plugin.ts'
 import { completeKeys } from '../src/resources/aws.ts'
 import { awsCallSettings, awsJson, awsService } from './_aws-call.ts'
-import { failedItem, fifo, isFifo, jsonMessage, type RefusedEntry } from './_aws-messages.ts'
+import { fifo, isFifo, jsonMessage, type RefusedEntry, sendMessages } from './_aws-messages.ts'
 import { EXAMPLE_BODY } from './_example.ts'
-import { refused, sendParts } from './_parts.ts'
 import { payload } from './_payload.ts'
 import { serverUrl } from './_settings.ts'
 
@@ -72,18 +71,19 @@ are one request.
       'sqs',
       region,
     )
-    const post = async (messages: readonly Message[], signal: AbortSignal) => {
-      const Entries = messages.map((message, i) => ({ Id: String(i), ...message }))
-      const call = { target: 'AmazonSQS.SendMessageBatch', version: '1.0', body: { QueueUrl: url, Entries } } as const
-      const { Failed = [] } = await awsJson(service, call, io, signal)
-      const error = refused((Failed as RefusedEntry[]).map(failedItem), messages.length, 'messages')
-      if (error) throw error
-    }
     return {
       send(notices, signal) {
         const messages = notices.map((notice) => messageOf(notice, url))
-        const parts = inChunks(messages, { count: 10, size: MAX_BYTES }, sizeOf)
-        return sendParts(parts, (part) => wholeOrEach(part, (some) => post(some, signal)))
+        return sendMessages(messages, { bytes: MAX_BYTES, sizeOf }, async (some) => {
+          const Entries = some.map((message, i) => ({ Id: String(i), ...message }))
+          const call = {
+            target: 'AmazonSQS.SendMessageBatch',
+            version: '1.0',
+            body: { QueueUrl: url, Entries },
+          } as const
+          const { Failed = [] } = await awsJson(service, call, io, signal)
+          return Failed as RefusedEntry[]
+        })
       },
     }
   },

@@ -3,6 +3,24 @@ import type { Notice, Output } from '../../src/plugin.ts'
 import { aNotice, anEvent, type Answers, aReport, type RecordedRequest, testIo } from '../../src/testing.ts'
 import { toJson } from '../../src/event.ts'
 
+/** A field of an attachment, as Slack and those that follow it have it. */
+export interface Field {
+  readonly title: string
+  readonly value: string
+  readonly short: boolean
+}
+
+/** An attachment of theirs. */
+export interface Attachment {
+  readonly fallback: string
+  readonly color: string
+  readonly title?: string
+  readonly title_link?: string
+  readonly text?: string
+  readonly fields: readonly Field[] | null
+  readonly footer?: string
+}
+
 export const TRACE_URL = 'https://jaeger.example.com/trace/4bf92f3577b34da6a3ce929d0e0e4736?uiFind=a_b'
 
 /** The report of a response that can be undone, with the address of its trace. */

@@ -4,24 +4,19 @@ import { mattermost } from '../../outputs/mattermost.ts'
 import { rocketchat } from '../../outputs/rocketchat.ts'
 import type { Notice, Output } from '../../src/plugin.ts'
 import { aNotice, anEvent, aReport } from '../../src/testing.ts'
-import { answered, bodyBy, digest, hugeNotices, mended, sentBy, TRACE_URL, withAllFields } from './_chat.ts'
+import {
+  answered,
+  type Attachment,
+  bodyBy,
+  digest,
+  type Field,
+  hugeNotices,
+  mended,
+  sentBy,
+  TRACE_URL,
+  withAllFields,
+} from './_chat.ts'
 import { falcosidekickSent } from './_falcosidekick.ts'
-
-interface Field {
-  readonly title: string
-  readonly value: string
-  readonly short: boolean
-}
-
-interface Attachment {
-  readonly fallback: string
-  readonly color: string
-  readonly title?: string
-  readonly title_link?: string
-  readonly text?: string
-  readonly fields: readonly Field[] | null
-  readonly footer?: string
-}
 
 interface Body {
   readonly text?: string

@@ -13,26 +13,20 @@ import {
   type RecordedRequest,
   testIo,
 } from '../../src/testing.ts'
-import { answered, bodyBy, digest, hugeNotices, mended, sentBy, TRACE_URL, withAllFields } from './_chat.ts'
+import {
+  answered,
+  type Attachment,
+  bodyBy,
+  digest,
+  hugeNotices,
+  mended,
+  sentBy,
+  TRACE_URL,
+  withAllFields,
+} from './_chat.ts'
 import { falcosidekickSent } from './_falcosidekick.ts'
 
 const WEBHOOK = 'https://hooks.slack.com/services/T00000000/B00000000/xxxxxxxxxxxxxxxxxxxxxxxx'
-
-interface Field {
-  readonly title: string
-  readonly value: string
-  readonly short: boolean
-}
-
-interface Attachment {
-  readonly fallback: string
-  readonly color: string
-  readonly title?: string
-  readonly title_link?: string
-  readonly text?: string
-  readonly fields: readonly Field[] | null
-  readonly footer?: string
-}
 
 interface Body {
   readonly text?: string
