@@ -62,6 +62,8 @@ export const createShelf = (output: string, { journal, log }: { journal: Journal
   let isUnsure = false
   let cursor = 0
   let taking = false
+  /** A question to the journal that is not answered, and what was let go of meanwhile: the answer may still have it. */
+  let reading: { readonly over: Promise<unknown>; readonly gone: Set<string> } | undefined
 
   const isDurable = (): boolean => journal.health().mode === 'durable'
 
@@ -88,7 +90,9 @@ export const createShelf = (output: string, { journal, log }: { journal: Journal
   }
 
   const letGo = (id: string): void => {
-    if (here.delete(id)) journal.drop({ output, id })
+    if (!here.delete(id)) return
+    reading?.gone.add(id)
+    journal.drop({ output, id })
   }
 
   const kept = (item: Item): void => {
@@ -111,13 +115,25 @@ export const createShelf = (output: string, { journal, log }: { journal: Journal
     }
   }
 
+  /** The next in the journal, and of these what is not here. */
+  const page = async (limit: number): Promise<{ rows: readonly StoredNotice[]; fresh: readonly StoredNotice[] }> => {
+    const asked = journal.kept(output, cursor, limit)
+    const gone = new Set<string>()
+    reading = { over: asked.catch(() => {}), gone }
+    try {
+      const rows = await asked
+      cursor = rows.at(-1)?.seq ?? cursor
+      return { rows, fresh: rows.filter(({ id }) => !here.has(id) && !gone.has(id)) }
+    } finally {
+      reading = undefined
+    }
+  }
+
   /** What is taken leaves the backlog and is handed over in one go: nothing new gets in between. */
   const takePages = async (limit: number, give: (taken: Taken) => void): Promise<void> => {
     while (backlog > 0) {
       const expected = backlog
-      const rows = await journal.kept(output, cursor, limit)
-      cursor = rows.at(-1)?.seq ?? cursor
-      const fresh = rows.filter(({ id }) => !here.has(id))
+      const { rows, fresh } = await page(limit)
       isUnsure &&= rows.length > 0
       backlog = Math.max(isUnsure ? 1 : 0, backlog - (rows.length > 0 ? fresh.length : expected))
       const taken = fresh.flatMap(read)
@@ -146,8 +162,11 @@ export const createShelf = (output: string, { journal, log }: { journal: Journal
     async put(item) {
       const { notice, since, asked } = item
       backlog++
-      // where it stood in the journal may have been passed already
-      letGo(notice.id)
+      if (here.has(notice.id)) {
+        while (reading) await reading.over
+        // where it stood in the journal may have been passed already
+        letGo(notice.id)
+      }
       if (!(await write(notice, since, asked))) {
         backlog = Math.max(0, backlog - 1)
         return false

@@ -1,4 +1,5 @@
 /** What waits in the journal: nothing stays there that was delivered, nothing is lost, and the order holds. */
+import fc from 'fast-check'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { createGateway, type OutputInput, YarakError } from '../src/index.ts'
 import type { Journal, JournalHealth } from '../src/journal/index.ts'
@@ -42,6 +43,10 @@ const take = async (shelf: ReturnType<typeof createShelf>, limit = 100): Promise
   const taken: Taken[] = []
   await shelf.take(limit, (one) => taken.push(one))
   return taken.map(({ notice }) => notice.id)
+}
+
+const passed = async (ticks: number): Promise<void> => {
+  for (let tick = 0; tick < ticks; tick++) await Promise.resolve()
 }
 
 describe('the shelf', () => {
@@ -102,6 +107,71 @@ describe('the shelf', () => {
     expect([await take(shelf, 2), await take(shelf, 2), await take(shelf, 2)]).toEqual([['1', '2'], ['3', '4'], ['5']])
     expect(await take(shelf, 2)).toEqual([])
     expect(shelf.backlog).toBe(0)
+  })
+
+  it('takes none that is delivered while the journal is read', async () => {
+    const journal = durable()
+    const read = gate()
+    const kept: Journal['kept'] = async (...args) => {
+      const rows = await journal.kept(...args)
+      await read.promise
+      return rows
+    }
+    const shelf = createShelf('sink', { journal: { ...journal, kept }, log: SILENT })
+    const inMemory = [item('1'), item('2')]
+    await shelf.keep(inMemory)
+    for (const id of ['3', '4', '5']) await shelf.put(item(id))
+    const first = take(shelf, 4)
+    inMemory.forEach(shelf.drop)
+    read.resolve()
+    expect([await first, shelf.backlog]).toEqual([['3', '4'], 1])
+    expect([await take(shelf), shelf.backlog]).toEqual([['5'], 0])
+  })
+
+  it('loses nothing and hands nothing over twice, whatever happens while the journal works', async () => {
+    const step = fc.oneof(
+      fc.record({ do: fc.constantFrom('keep', 'put', 'hold') }),
+      fc.record({ do: fc.constantFrom('drop', 'putHeld'), which: fc.nat(100) }),
+      fc.record({ do: fc.constant('take'), limit: fc.integer({ min: 1, max: 4 }) }),
+      fc.record({ do: fc.constant('wait'), ticks: fc.integer({ min: 1, max: 6 }) }),
+    )
+    const journalOf = (ticks: number): Journal => {
+      const journal = durable()
+      /** As the file's: what is asked is answered in its order, some time later. */
+      const kept: Journal['kept'] = async (...args) => {
+        const rows = await journal.kept(...args)
+        await passed(ticks)
+        return rows
+      }
+      return { ...journal, kept }
+    }
+    await fc.assert(
+      fc.asyncProperty(fc.array(step, { maxLength: 60 }), fc.nat(5), async (steps, ticks) => {
+        const shelf = createShelf('sink', { journal: journalOf(ticks), log: SILENT })
+        const [given, put, held, here]: [string[], string[], string[], Item[]] = [[], [], [], []]
+        const working: Promise<unknown>[] = []
+        const taken = ({ notice }: Taken): void => {
+          given.push(notice.id)
+          here.push(item(notice.id))
+        }
+        for (const [n, one] of steps.entries()) {
+          const id = String(n)
+          if (one.do === 'keep') working.push(shelf.keep([here[here.push(item(id)) - 1] as Item]))
+          else if (one.do === 'hold') working.push(shelf.hold(aNotice({ id: held[held.push(id) - 1] as string })))
+          else if (one.do === 'put') working.push(shelf.put(item(put[put.push(id) - 1] as string)))
+          else if ('limit' in one) working.push(shelf.take(one.limit, taken))
+          else if ('ticks' in one) await passed(one.ticks)
+          else if (one.do === 'drop') for (const gone of here.splice(one.which % here.length, 1)) shelf.drop(gone)
+          else if ('which' in one)
+            for (const back of held.splice(one.which % held.length, 1))
+              working.push(shelf.put(item(put[put.push(back) - 1] as string)))
+        }
+        await Promise.all(working)
+        for (let n = 0; shelf.backlog > 0 && n < 100; n++) await shelf.take(3, taken)
+        expect([...given].sort()).toEqual([...put].sort())
+      }),
+      { numRuns: 1_000 },
+    )
   })
 
   it('hands over before anybody can see that nothing is left', async () => {
