@@ -194,6 +194,8 @@ export interface StepReport {
   readonly artifacts?: readonly Artifact[]
   readonly error?: { readonly code: string; readonly reason: string; readonly message: string }
   readonly attempts: number
+  /** RFC 3339, UTC, with milliseconds. */
+  readonly startedAt?: string
   /** Milliseconds. */
   readonly duration: number
 }

@@ -7,7 +7,7 @@ import { z } from 'zod'
 import { mountResponses, type ResponsesOptions } from './admin-responses.ts'
 import { asYarakError, YarakError } from './errors.ts'
 import type { Journal, LetterQuery, StoredLetter } from './journal/index.ts'
-import type { OutputHealth } from './ops.ts'
+import type { OutputHealth } from './health.ts'
 
 export interface AdminOptions extends ResponsesOptions {
   readonly journal: Pick<Journal, 'letters' | 'unbury' | 'stats' | 'responses'>

@@ -1,5 +1,7 @@
 /** What happened, in numbers: every item is counted in exactly one term of the accounting (DESIGN, Accounting). */
 
+import type { Span } from './telemetry.ts'
+
 type Labels = Readonly<Record<string, string>>
 
 /** Every counter and what it counts; the names are those of `/metrics`. */
@@ -36,10 +38,26 @@ export const COUNTERS = {
 
 export type CounterName = keyof typeof COUNTERS
 
+/** Every distribution and what it measures, in seconds. */
+export const HISTOGRAMS = {
+  yarak_alert_to_action_seconds: 'From the time of an alert to the begin of the first step that it led to, by rule.',
+  yarak_alert_to_settled_seconds: 'From the time of an alert to the end of its last response and notice, by input.',
+  yarak_response_duration_seconds: 'How long responses took, by rule and outcome.',
+  yarak_step_duration_seconds: 'How long steps took, with all tries, by action and outcome.',
+  yarak_delivery_duration_seconds: 'How long one try of a delivery took, by output and outcome.',
+} as const
+
+export type HistogramName = keyof typeof HISTOGRAMS
+
 export interface Counters {
   add(name: CounterName, labels?: Labels, by?: number): void
   /** The sum over all series whose labels include those given. */
   sum(name: CounterName, labels?: Labels): number
+  /**
+   * One measurement of a distribution.
+   * @param span whose trace is an example of it
+   */
+  observe(name: HistogramName, seconds: number, labels?: Labels, span?: Pick<Span, 'traceId' | 'traceparent'>): void
   /** A value read when asked for, e.g. a queue's length. */
   gauge(name: string, help: string, read: () => Iterable<readonly [Labels, number]>): void
   /** The Prometheus text format, version 0.0.4. */
@@ -73,6 +91,7 @@ export const createCounters = (): Counters => {
         .filter((one) => wanted.every(([label, value]) => one.labels[label] === value))
         .reduce((total, { value }) => total + value, 0)
     },
+    observe: () => {},
     gauge: (name, help, read) => void gauges.push({ name, help, read }),
     text() {
       const counters = Object.entries(COUNTERS).flatMap(([name, help]) => {

@@ -5,20 +5,23 @@ import { pause } from './backoff.ts'
 import { type Change, compareOptions } from './changes.ts'
 import { readOrigin } from './cluster.ts'
 import { type CompatMetrics, compatMetricsSettings, createCompatMetrics, metricsSettings } from './compat-metrics.ts'
-import { createCounters } from './counters.ts'
+import { type Counters, createCounters } from './counters.ts'
 import type { Delivery, DeliveryHost } from './deliver.ts'
 import { messageOf, YarakError } from './errors.ts'
+import { countGauges } from './gauges.ts'
 import { createGeneration, createGenerations, unique } from './generation.ts'
-import { createGuardMemory, type GuardMemory } from './guard.ts'
+import { createGuardMemory } from './guard.ts'
 import { createHttpClient } from './http.ts'
 import { createIo, type IoHost } from './io.ts'
-import type { DeadLetter, Journal, JournalHealth } from './journal/index.ts'
+import type { DeadLetter } from './journal/index.ts'
 import { memoryJournal } from './journal/memory.ts'
+import { areaLog } from './log-area.ts'
 import { createLag } from './lag.ts'
 import { createLeftovers } from './leftovers.ts'
 import { createPlaces } from './limit.ts'
 import { type GatewayOptions, inputOf, type InputInput, LIMITS, SILENT } from './options.ts'
-import { type Health, mountOps } from './ops.ts'
+import { type Health, healthOf } from './health.ts'
+import { mountOps } from './ops.ts'
 import type { Emit, EmitOptions, InputIo, Log, Mode, Notice } from './plugin.ts'
 import { createPresenter } from './present.ts'
 import { createRedact, type Redact, redactSettings } from './redact.ts'
@@ -27,7 +30,7 @@ import { createResources } from './resources.ts'
 import { createResponder } from './respond.ts'
 import { memoryState } from './state.ts'
 import { createSubscribers } from './subscribe.ts'
-import { createSupervisor, type InputStatus, type Mount } from './supervise.ts'
+import { createSupervisor, type Mount } from './supervise.ts'
 import { createTracing } from './telemetry.ts'
 import { createTemplates } from './template.ts'
 import { createUndoing, type Undoing } from './undoing.ts'
@@ -80,6 +83,8 @@ export interface Gateway {
   /** All changes that can be taken back, as they are noted on the things that were changed, in no order. */
   readonly undoable: Undoing['undoable']
   health(): Health
+  /** What it counts; a host may add its own gauges, which `/metrics` then tells too. */
+  readonly counters: Counters
   readonly mode: Mode
 }
 
@@ -121,7 +126,17 @@ export const createGateway = (options: GatewayOptions): Gateway => {
   )
   const memory = createGuardMemory(state.of('guard'))
   const compat = openCompat(options, log)
-  const generationHost = { stopping: stopping.signal, tracing, counters, compat, log, journal, io, templates, memory }
+  const generationHost = {
+    stopping: stopping.signal,
+    tracing,
+    counters,
+    compat,
+    log: areaLog(log, 'delivery'),
+    journal,
+    io,
+    templates,
+    memory,
+  }
   const retiring = new Set<Promise<void>>()
   const generations = createGenerations(createGeneration(options, generationHost), (output) => {
     const failed = (error: unknown) =>
@@ -132,14 +147,14 @@ export const createGateway = (options: GatewayOptions): Gateway => {
     retiring.add(retired)
   })
   const outputs = (): readonly Delivery[] => generations.current.outputs
-  const leftovers = createLeftovers({ journal, log, outputs })
+  const leftovers = createLeftovers({ journal, log: areaLog(log, 'journal'), outputs })
 
   const perAction = new Map<string, ReturnType<typeof createPlaces>>()
   const responder = createResponder({
     tracing,
     counters,
     compat,
-    log,
+    log: areaLog(log, 'response'),
     limits,
     interrupt: interrupt.signal,
     io,
@@ -156,7 +171,7 @@ export const createGateway = (options: GatewayOptions): Gateway => {
     counters,
     compat,
     redact,
-    log,
+    log: areaLog(log, 'event'),
     limits,
     journal,
     responder,
@@ -166,7 +181,7 @@ export const createGateway = (options: GatewayOptions): Gateway => {
   })
 
   const undoing = createUndoing({
-    ...{ tracing, counters, log, journal, io, options },
+    ...{ tracing, counters, log: areaLog(log, 'undo'), journal, io, options },
     current: () => generations.current.options,
     interval: limits.sweep,
     signal: stopping.signal,
@@ -202,28 +217,23 @@ export const createGateway = (options: GatewayOptions): Gateway => {
   }
   const supervisor = createSupervisor(
     inputs.map((input) => ({ use: inputOf(input), io: inputIo(input) })),
-    { log, counters, signal: stopping.signal },
+    { log: areaLog(log, 'input'), counters, signal: stopping.signal },
   )
   const app = new Hono()
   for (const mount of supervisor.mounts) app.route('/', mount.app)
 
   const host: Source = acceptor.source('host', { replayable: false })
-  const health = (): Health => ({
-    ready: isReady(stopping.signal, supervisor.status(), journal.health()),
-    mode: generations.current.mode,
-    generation: generations.current.number,
-    inputs: supervisor.status(),
-    outputs: outputs().map(({ id, queued, lastError, breaker }) => ({
-      id,
-      queued,
-      breaker,
-      ...(lastError && { lastError }),
-    })),
-    journal: journal.health(),
-    breaker: memory.isOpen('enforce') ? 'open' : 'closed',
-    running: responder.running,
-    unsettled: acceptor.unsettled(),
-  })
+  const health = (): Health =>
+    healthOf({
+      stopping: stopping.signal,
+      inputs: supervisor.status(),
+      outputs: outputs(),
+      journal: journal.health(),
+      generation: generations.current,
+      guardBreaker: memory.isOpen('enforce') ? 'open' : 'closed',
+      running: responder.running,
+      unsettled: acceptor.unsettled(),
+    })
   countGauges(counters, { responder, outputs, acceptor, journal, memory })
 
   /** An output that no configuration names any more: what it has not delivered in time is kept or given up. */
@@ -307,6 +317,7 @@ export const createGateway = (options: GatewayOptions): Gateway => {
     stop: ({ deadline = 10_000 } = {}) => (stopped ??= stop(deadline)),
     events: () => subscribers.subscribe(),
     health,
+    counters,
   }
 }
 
@@ -327,44 +338,8 @@ const BEHIND = 5_000
 /** Milliseconds that an output gets to deliver what it has when a reload removes it. */
 const RETIRE = 60_000
 
-/** An output that is down does not make the gateway unready; a journal that cannot keep what it accepts does. */
-const isReady = (stopping: AbortSignal, inputs: readonly InputStatus[], { mode }: JournalHealth): boolean =>
-  !stopping.aborted && mode !== 'degraded' && inputs.every(({ state }) => state !== 'failing')
-
 const getOrMake = <T>(map: Map<string, T>, key: string, make: () => T): T => {
   const found = map.get(key) ?? make()
   map.set(key, found)
   return found
-}
-
-type Gauged = {
-  responder: { running: number; queued: number }
-  outputs(): readonly Delivery[]
-  acceptor: { unsettled(): number }
-  journal: Pick<Journal, 'health'>
-  memory: Pick<GuardMemory, 'isOpen'>
-}
-
-const countGauges = (
-  counters: ReturnType<typeof createCounters>,
-  { responder, outputs, acceptor, journal, memory }: Gauged,
-): void => {
-  counters.gauge('yarak_events_unsettled', 'Accepted events that are not settled.', () => [[{}, acceptor.unsettled()]])
-  counters.gauge('yarak_responses_running', 'Responses that run.', () => [[{}, responder.running]])
-  counters.gauge('yarak_responses_queued', 'Responses that wait for their target or a place.', () => [
-    [{}, responder.queued],
-  ])
-  counters.gauge('yarak_notices_queued', 'Notices that wait or are being delivered, by output.', () =>
-    outputs().map(({ id, queued }) => [{ output: id }, queued]),
-  )
-  counters.gauge('yarak_output_breaker_open', '1 while an output is only tried by one delivery at a time.', () =>
-    outputs().map(({ id, breaker }) => [{ output: id }, Number(breaker !== 'closed')]),
-  )
-  counters.gauge('yarak_guard_breaker_open', '1 while every changing step is refused, by mode.', () =>
-    (['enforce', 'observe'] as const).map((mode) => [{ mode }, Number(memory.isOpen(mode))]),
-  )
-  counters.gauge('yarak_journal_bytes', 'Bytes of the journal on disk, by mode.', () => {
-    const { mode, size } = journal.health()
-    return [[{ mode }, size]]
-  })
 }

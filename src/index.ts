@@ -1,7 +1,7 @@
 /** The public interface. Importing it loads no Kafka client, no Kubernetes client and no OpenTelemetry SDK. */
 export { createGateway, type Gateway } from './gateway.ts'
 export type { GatewayOptions, InputInput, Limits, OutputInput } from './options.ts'
-export type { Health } from './ops.ts'
+export type { Health } from './health.ts'
 export type { Match, RuleInput, StepInput } from './rules/rule.ts'
 export { CODES, YarakError, type Code } from './errors.ts'
 export { parseEvent, PRIORITIES, toJson, type FalcoEvent, type FieldValue, type Priority } from './event.ts'

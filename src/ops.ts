@@ -2,37 +2,7 @@
 import { Hono } from 'hono'
 import type { CompatMetrics } from './compat-metrics.ts'
 import type { Counters } from './counters.ts'
-import type { JournalHealth } from './journal/index.ts'
-import type { BreakerState } from './output-gate.ts'
-import type { Mode } from './plugin.ts'
-import type { InputStatus } from './supervise.ts'
-
-export interface OutputHealth {
-  readonly id: string
-  /** Notices that wait or are being delivered. */
-  readonly queued: number
-  /** `open`: it failed several times in a row, and is left alone for a while; `half-open`: it is being tried. */
-  readonly breaker: BreakerState
-  /** Why the last delivery failed; absent when it did not. */
-  readonly lastError?: string
-}
-
-export interface Health {
-  /** Every input works, and the journal keeps what is accepted. An output that is down does not make it unready. */
-  readonly ready: boolean
-  readonly mode: Mode
-  /** Counts reloads, from 1. */
-  readonly generation: number
-  readonly inputs: readonly InputStatus[]
-  readonly outputs: readonly OutputHealth[]
-  readonly journal: JournalHealth
-  /** `open`: too many changing steps were asked for, so none is run for a while. */
-  readonly breaker: 'open' | 'closed'
-  /** Responses that run. */
-  readonly running: number
-  /** Accepted events that are not settled. */
-  readonly unsettled: number
-}
+import type { Health } from './health.ts'
 
 /** @param compat what is counted under the names of the peers, too */
 export const mountOps = (health: () => Health, counters: Counters, compat?: CompatMetrics): Hono => {

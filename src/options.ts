@@ -1,6 +1,7 @@
 /** What a gateway is made of. YAML is only another way to write this. */
 import type { Dispatcher } from 'undici'
 import type { z } from 'zod'
+import type { Audit } from './audit.ts'
 import type { ClusterInput, originSettings } from './cluster.ts'
 import type { deliverySettings } from './delivery-settings.ts'
 import type { metricsSettings } from './compat-metrics.ts'
@@ -11,6 +12,7 @@ import type { Action, Context, Input, Log, Mode, Output, Resource, Use } from '.
 import type { redactSettings } from './redact.ts'
 import type { RuleInput } from './rules/rule.ts'
 import type { StateStore } from './state.ts'
+import type { traceSettings } from './trace-settings.ts'
 
 /** An output, or an output with the settings that every output has. */
 export type OutputInput = Use<Output> | ({ readonly output: Use<Output> } & z.input<typeof deliverySettings>)
@@ -74,6 +76,8 @@ export interface GatewayOptions {
   readonly traceUrl?: string
   /** As in a file, or already checked. */
   readonly guards?: z.input<typeof guardSettings> | GuardSettings
+  /** What spans tell. Default no field of the event, and a trace for each event. */
+  readonly telemetry?: z.input<typeof traceSettings>
   /** What is done to every event before anybody sees it. Default nothing. */
   readonly enrich?: z.input<typeof enrichSettings>
   /** Where plugins may keep files. Default `./.yarak`. */
@@ -82,6 +86,8 @@ export interface GatewayOptions {
   readonly state?: StateStore
   /** Where accepted events and what was done about them are kept over a crash. Default in memory. */
   readonly journal?: Journal
+  /** Told of what changes something, and of what was stopped. Default nobody. */
+  readonly audit?: Audit
   /** What plugins see as the environment. Default empty. */
   readonly env?: Readonly<Record<string, string | undefined>>
   /** Default silent. */

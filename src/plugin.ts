@@ -342,6 +342,8 @@ export const defineHttpBatchOutput = <S extends z.ZodType>({
 export interface Resource<T = unknown, S extends z.ZodType = z.ZodType> extends Spec<S> {
   open(config: z.output<S>, io: Omit<Io, 'use' | 'state'>): Promise<T>
   close?(value: T): Promise<void>
+  /** Asks the other side whether it is there, by as little as it takes. Rejects with what is wrong. Default never asked. */
+  check?(value: T, io: Io, signal: AbortSignal): Promise<void>
   /** Where changes by its actions are noted, so that they can be undone by whoever comes later. */
   undos?(value: T, io: Io): Undos
   /** Those of the rules that it is not allowed to use. */

@@ -3,7 +3,6 @@ import type { Server as SecureServer } from 'node:https'
 import { Hono } from 'hono'
 import { systemFiles } from './config/files.ts'
 import { addressText, type Listener } from './config/listen.ts'
-import { createCounters } from './counters.ts'
 import type { Gateway } from './gateway.ts'
 import type { Log, LogFields } from './plugin.ts'
 import { bind, explain } from './serve/bind.ts'
@@ -40,13 +39,13 @@ export interface ListenOptions {
  * @example const { ready } = listen(gateway, [{ host: '::', port: 2801 }], log, { extra: admin })
  */
 export const listen = (
-  gateway: Pick<Gateway, 'mounts' | 'ops' | 'health'>,
+  gateway: Pick<Gateway, 'mounts' | 'ops' | 'health' | 'counters'>,
   listeners: readonly Listener[],
   log: Log,
   options: ListenOptions = {},
 ): Listeners => {
   const draining = new AbortController()
-  const counters = createCounters()
+  const { counters } = gateway
   const status = (): ListenerStatus[] => all.map((one) => one.status())
   counters.gauge('yarak_listener_up', 'Whether a listener listens, by address.', () =>
     status().map(({ address, state }) => [{ address }, state === 'listening' ? 1 : 0]),

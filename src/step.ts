@@ -48,6 +48,7 @@ export const runStep = async (step: CompiledStep, run: StepRun, host: StepHost):
     attributes: { 'yarak.step': step.id, 'yarak.action': action },
     links: linksTo(run.past.begun(step.id)?.traceparent),
   })
+  const startedAt = new Date().toISOString()
   const started = performance.now()
   const report = await span.run(() => withRetries(step, run, host, span))
   span.set({
@@ -56,7 +57,7 @@ export const runStep = async (step: CompiledStep, run: StepRun, host: StepHost):
     ...(report.simulated && { 'yarak.simulated': true }),
   })
   span.end()
-  return { ...report, id: step.id, action, duration: performance.now() - started }
+  return { ...report, id: step.id, action, startedAt, duration: performance.now() - started }
 }
 
 /** A resumed step tells of the span that was interrupted. */

@@ -8,12 +8,13 @@ import type { StepHost, StepRun } from './step.ts'
 /** Waits until the time noted when it began, so that a restart does not begin it anew. Never rejects. */
 export const runWait = async (step: CompiledWait, run: StepRun, host: StepHost): Promise<StepReport> => {
   const { id, wait } = step
+  const startedAt = new Date().toISOString()
   const started = performance.now()
   const span = host.tracing.start('wait', { parent: run.span, attributes: { 'yarak.step': id } })
   const report = (rest: Pick<StepReport, 'outcome' | 'summary' | 'error' | 'simulated'>): StepReport => {
     span.set({ 'yarak.outcome': rest.outcome, 'yarak.summary': rest.summary })
     span.end()
-    return { ...rest, id, action: 'wait', attempts: 1, duration: performance.now() - started }
+    return { ...rest, id, action: 'wait', attempts: 1, startedAt, duration: performance.now() - started }
   }
   const scope = { ...run.scope, steps: run.previous }
   if (step.holds && !step.holds(scope)) return report({ outcome: 'skipped', summary: 'its condition does not hold' })

@@ -116,7 +116,7 @@ describe('what stands where', () => {
 
   it.each([
     ['the process and the console', /(?<!['\w.])process\.|\bconsole\./, /^src\/(main|serve|log)\.ts$|^src\/cli\//],
-    ['OpenTelemetry', /'@opentelemetry\//, /^src\/telemetry\.ts$/],
+    ['OpenTelemetry', /'@opentelemetry\//, /^src\/telemetry(\.ts$|\/)/],
     ['child processes', /'node:child_process'/, /^src\/actions\/_child\.ts$/],
     ['global fetch', /(?<![\w.])fetch\(/, /^$/],
     ['module-level mutable state', /^let /m, /^$/],

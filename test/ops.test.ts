@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest'
 import { createCounters } from '../src/counters.ts'
 import { createGateway, YarakError } from '../src/index.ts'
-import { type Health, mountOps } from '../src/ops.ts'
+import type { Health } from '../src/health.ts'
+import { mountOps } from '../src/ops.ts'
 import { alert, gate, probe, sink } from './kit.ts'
 
 const HEALTH: Health = {

@@ -2,7 +2,7 @@
 import { NodeSDK } from '@opentelemetry/sdk-node'
 import { InMemorySpanExporter, SimpleSpanProcessor } from '@opentelemetry/sdk-trace'
 import { afterAll, beforeAll, beforeEach } from 'vitest'
-import { recordOf } from '../src/telemetry.ts'
+import { recordOf } from '../src/telemetry/collector.ts'
 import type { SpanRecord } from '../src/trace-tree.ts'
 
 /** Call once in a test file: every span of its tests is recorded. */

@@ -92,6 +92,7 @@ export const gatewayOptions = (options: ConfigOptions): GatewayOptions => {
     contexts,
     rules,
     guards,
+    telemetry: { console: _, ...telemetry },
   } = options
   return {
     mode,
@@ -102,6 +103,7 @@ export const gatewayOptions = (options: ConfigOptions): GatewayOptions => {
     contexts,
     rules,
     guards,
+    telemetry,
     ...(cluster !== undefined && { cluster }),
     ...(redact && { redact }),
     ...(metrics && { metrics }),

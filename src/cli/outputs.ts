@@ -1,6 +1,6 @@
 import { Command } from 'commander'
 import pc from 'picocolors'
-import type { OutputHealth } from '../ops.ts'
+import type { OutputHealth } from '../health.ts'
 import { findAdmin, placeOptions, type PlaceFlags } from './admin-client.ts'
 import { plainTable } from './table.ts'
 import { Exit, type Terminal } from './terminal.ts'

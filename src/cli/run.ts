@@ -13,7 +13,7 @@ import { inputOf } from '../options.ts'
 import type { Log } from '../plugin.ts'
 import { listen, type Listeners } from '../serve.ts'
 import { fileState, memoryState } from '../state.ts'
-import { startTelemetry } from '../telemetry.ts'
+import { startTelemetry } from '../telemetry/start.ts'
 import { drawTrace, type Paint, PLAIN } from '../trace-tree.ts'
 import { VERSION } from '../version.ts'
 import {
@@ -98,6 +98,7 @@ const run = async (flags: LoadFlags, terminal: Terminal): Promise<void> => {
     version: VERSION,
     env: terminal.env,
     log,
+    counters: gateway.counters,
     onTrace: options.telemetry.console ? (spans) => out(`${drawTrace(spans, paint)}\n\n`) : undefined,
   })
   const extra = mountAdmin({

@@ -13,6 +13,8 @@ import { inputOf, type InputInput } from '../options.ts'
 import type { Context, Mode, Resource, Use } from '../plugin.ts'
 import { openRules } from '../rules/load.ts'
 import type { RuleInput } from '../rules/rule.ts'
+import type { TraceSettings } from '../trace-settings.ts'
+import type { adminSettings } from './admin.ts'
 import { checkValue } from './check.ts'
 import type { Document } from './document.ts'
 import { textChecks, type TextChecks } from './expressions.ts'
@@ -20,6 +22,7 @@ import { beside, type Files, systemFiles } from './files.ts'
 import { importPlugins, type PluginFault } from './imports.ts'
 import type { References } from './interpolate.ts'
 import type { Listener } from './listen.ts'
+import type { logSettings } from './log.ts'
 import { checkListeners } from './listeners.ts'
 import {
   contextNames,
@@ -64,12 +67,9 @@ export interface ConfigOptions {
   readonly guards: GuardSettings
   readonly enrich?: EnrichSettings | undefined
   readonly journal: { readonly enabled: boolean; readonly maxSize: number }
-  readonly admin: { readonly token?: string | undefined }
-  readonly telemetry: { readonly console: boolean }
-  readonly log: {
-    readonly level: 'debug' | 'info' | 'warn' | 'error'
-    readonly format: 'auto' | 'json' | 'pretty'
-  }
+  readonly admin: z.output<typeof adminSettings>
+  readonly telemetry: TraceSettings & { readonly console: boolean }
+  readonly log: z.output<typeof logSettings>
 }
 
 /** A loaded file. */

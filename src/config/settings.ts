@@ -5,8 +5,11 @@ import { metricsSettings } from '../compat-metrics.ts'
 import { enrichSettings } from '../enrich.ts'
 import { guardSettings } from '../guard.ts'
 import { redactSettings } from '../redact.ts'
-import { secret, size } from '../settings.ts'
+import { size } from '../settings.ts'
+import { traceSettings } from '../trace-settings.ts'
+import { adminSettings } from './admin.ts'
 import { listenSetting } from './listen.ts'
+import { logSettings } from './log.ts'
 
 const section = () => z.record(z.string(), z.unknown()).nullish()
 
@@ -59,26 +62,14 @@ export const fileSettings = z.strictObject({
     })
     .prefault({})
     .describe('Keeps accepted events, responses, waiting notices and dead letters over a crash, in `dataDir`.'),
-  admin: z
-    .strictObject({
-      token: secret().optional().describe('Bearer token for `/admin`. Without one, only this machine may ask.'),
-    })
+  admin: adminSettings
     .prefault({})
     .describe(
       'Routes for `yarak dlq` and `yarak responses`: to look at dead letters and responses, to replay and to undo.',
     ),
-  telemetry: z
-    .strictObject({ console: z.boolean().default(false).describe('Print each finished response as a tree.') })
+  telemetry: traceSettings
+    .extend({ console: z.boolean().default(false).describe('Print each finished response as a tree.') })
     .prefault({})
     .describe('Beside the standard `OTEL_*` variables.'),
-  log: z
-    .strictObject({
-      level: z.enum(['debug', 'info', 'warn', 'error']).default('info').describe('The least that is logged.'),
-      format: z
-        .enum(['auto', 'json', 'pretty'])
-        .default('auto')
-        .describe('`auto` is `pretty` on a terminal, else `json`.'),
-    })
-    .prefault({})
-    .describe('The log on standard error.'),
+  log: logSettings.prefault({}).describe('The log on standard error.'),
 })

@@ -67,7 +67,7 @@ const admission = ({ paths, exceptPaths }: Listener): PathTest => {
 }
 
 const createApp = (inputs: readonly Hono[], admitted: PathTest, served: Served) => {
-  const { gateway, extra, status, counters, log } = served
+  const { gateway, extra, status, log } = served
   const root = new Hono<{ Bindings: HttpBindings }>()
   root.use((c, next) => (admitted(c.req.path) ? next() : Promise.resolve(c.notFound())))
   root.get('/readyz', (c) => {
@@ -75,10 +75,6 @@ const createApp = (inputs: readonly Hono[], admitted: PathTest, served: Served) 
     const now = gateway.health()
     const ready = now.ready && listeners.every(({ state }) => state === 'listening')
     return c.json({ ...now, ready, listeners }, ready ? 200 : 503)
-  })
-  root.get('/metrics', async (c) => {
-    const answered = await gateway.ops.fetch(c.req.raw)
-    return new Response((await answered.text()) + counters.text(), answered)
   })
   for (const app of [gateway.ops, extra, ...inputs]) root.route('/', app)
   root.notFound((c) => c.json({ error: 'not_found', message: `nothing is served at ${c.req.path}` }, 404))

@@ -1,0 +1,59 @@
+/** How the gateway is. */
+import type { Delivery } from './deliver.ts'
+import type { Generation } from './generation.ts'
+import type { JournalHealth } from './journal/index.ts'
+import type { BreakerState } from './output-gate.ts'
+import type { Mode } from './plugin.ts'
+import type { InputStatus } from './supervise.ts'
+
+export interface OutputHealth {
+  readonly id: string
+  /** Notices that wait or are being delivered. */
+  readonly queued: number
+  /** `open`: it failed several times in a row, and is left alone for a while; `half-open`: it is being tried. */
+  readonly breaker: BreakerState
+  /** Why the last delivery failed; absent when it did not. */
+  readonly lastError?: string
+}
+
+export interface Health {
+  /** Every input works, and the journal keeps what is accepted. An output that is down does not make it unready. */
+  readonly ready: boolean
+  readonly mode: Mode
+  /** Counts reloads, from 1. */
+  readonly generation: number
+  readonly inputs: readonly InputStatus[]
+  readonly outputs: readonly OutputHealth[]
+  readonly journal: JournalHealth
+  /** `open`: too many changing steps were asked for, so none is run for a while. */
+  readonly breaker: 'open' | 'closed'
+  /** Responses that run. */
+  readonly running: number
+  /** Accepted events that are not settled. */
+  readonly unsettled: number
+}
+
+/** What health is made of. */
+interface Parts {
+  readonly stopping: AbortSignal
+  readonly inputs: readonly InputStatus[]
+  readonly outputs: readonly Delivery[]
+  readonly journal: JournalHealth
+  readonly generation: Pick<Generation, 'mode' | 'number'>
+  readonly guardBreaker: Health['breaker']
+  readonly running: number
+  readonly unsettled: number
+}
+
+export const healthOf = ({ stopping, inputs, outputs, journal, generation, guardBreaker, ...rest }: Parts): Health => ({
+  ...{ ready: isReady(stopping, inputs, journal), mode: generation.mode, generation: generation.number, inputs },
+  outputs: outputs.map(({ id, queued, lastError, breaker }) => ({
+    ...{ id, queued, breaker },
+    ...(lastError && { lastError }),
+  })),
+  ...{ journal, breaker: guardBreaker, ...rest },
+})
+
+/** An output that is down does not make the gateway unready; a journal that cannot keep what it accepts does. */
+const isReady = (stopping: AbortSignal, inputs: readonly InputStatus[], { mode }: JournalHealth): boolean =>
+  !stopping.aborted && mode !== 'degraded' && inputs.every(({ state }) => state !== 'failing')
