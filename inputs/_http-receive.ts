@@ -1,6 +1,6 @@
 /** What the HTTP input does with a request: who sends, the body within its limits, its events, the answer. */
 import type { Socket } from 'node:net'
-import { createPlaces, type EmitOptions, type InputIo, messageOf, YarakError } from '../src/plugin.ts'
+import { createPlaces, type EmitOptions, type InputIo, messageOf, YarakError, traceContext } from '../src/plugin.ts'
 import { accepted, batchAnswer, batchBody, SKIPPED } from './_http-answers.ts'
 import { type Answer, type Ask, type Each, refused, statusOf, wordOf } from './_http-ask.ts'
 import { bounded, collect, decoded, eachIn } from './_http-body.ts'
@@ -146,30 +146,27 @@ export const createReceiver = (settings: Settings, io: InputIo): Receiver => {
 const NONE: Each = async () => {}
 
 /** A CloudEvent in the binary form names its trace in `ce-` headers; that of the request itself is nearer. */
-const emitOptions = (route: string, { headers }: Ask, { authenticated, client }: Sender): EmitOptions => {
-  const ce = headers.traceparent === undefined && headers['ce-traceparent'] !== undefined ? 'ce-' : ''
-  return {
-    headers: {
-      traceparent: single(headers[`${ce}traceparent`]),
-      tracestate: single(headers[`${ce}tracestate`]),
-      baggage: single(headers.baggage),
-    },
-    ...(authenticated !== undefined && { authenticated }),
-    span: {
-      name: `POST ${route}`,
-      kind: 'server',
-      attributes: {
-        'http.request.method': 'POST',
-        'http.route': route,
-        'http.response.status_code': 200,
-        ...(client !== undefined && { 'client.address': client }),
-      },
-    },
-  }
+const contextOf = (headers: Ask['headers']): Readonly<Record<string, string>> => {
+  const own = traceContext((name) => headers[name])
+  const [traceparent, tracestate] = [headers['ce-traceparent'], headers['ce-tracestate']]
+  if (typeof traceparent !== 'string' || Object.keys(own).some((name) => name !== 'baggage')) return own
+  return { ...own, traceparent, ...(typeof tracestate === 'string' && { tracestate }) }
 }
 
-const single = (header: string | string[] | undefined): string | undefined =>
-  Array.isArray(header) ? header[0] : header
+const emitOptions = (route: string, { headers }: Ask, { authenticated, client }: Sender): EmitOptions => ({
+  headers: contextOf(headers),
+  ...(authenticated !== undefined && { authenticated }),
+  span: {
+    name: `POST ${route}`,
+    kind: 'server',
+    attributes: {
+      'http.request.method': 'POST',
+      'http.route': route,
+      'http.response.status_code': 200,
+      ...(client !== undefined && { 'client.address': client }),
+    },
+  },
+})
 
 /** Refusals that are logged one by one; after them every thousandth. */
 const LOGGED = 10

@@ -1,5 +1,5 @@
 /** A Kafka record as the gateway is told of it. Pure. */
-import type { EmitOptions } from '../src/plugin.ts'
+import { type EmitOptions, traceContext } from '../src/plugin.ts'
 import type { KafkaRecord, TopicPartition } from '../src/resources/kafka.ts'
 
 export interface RecordOrigin {
@@ -9,15 +9,12 @@ export interface RecordOrigin {
   readonly clusterOf?: (topic: string) => string | undefined
 }
 
-/** The headers of the trace context (W3C Trace Context and Baggage), under the names they have over HTTP. */
-const CONTEXT = ['traceparent', 'tracestate', 'baggage'] as const
-
-const NO_CONTEXT = Object.freeze({})
-
-const contextOf = (headers: KafkaRecord['headers']): Readonly<Record<string, string | undefined>> =>
-  CONTEXT.some((name) => name in headers)
-    ? Object.fromEntries(CONTEXT.map((name) => [name, headers[name]]))
-    : NO_CONTEXT
+/** Names of headers are as the producer wrote them. */
+const contextOf = (headers: KafkaRecord['headers']): Readonly<Record<string, string>> => {
+  const lower: Record<string, string> = {}
+  for (const name in headers) lower[name.toLowerCase()] = headers[name] as string
+  return traceContext((name) => lower[name])
+}
 
 /**
  * Position, trace context and span of a record.

@@ -1,7 +1,16 @@
 /** OTLP: a span for each event, in one trace for each pod. */
-import { defineOutput, duration, type FalcoEvent, type Notice, type Report, wholeOrEach, z } from '../src/plugin.ts'
+import {
+  defineOutput,
+  duration,
+  type FalcoEvent,
+  fnv128,
+  type Notice,
+  type Report,
+  traceGroup,
+  wholeOrEach,
+  z,
+} from '../src/plugin.ts'
 import { EXAMPLE_BODY } from './_example.ts'
-import { fnv128 } from './_fnv.ts'
 import { nanosOf } from './_nanos.ts'
 import { attributes, otlpSettings, plain, postOtlp, resourceOf, textOf, traceOf } from './_otlp.ts'
 
@@ -19,20 +28,6 @@ const INTERNAL = 1
 const ERROR = 2
 const FAILED: ReadonlySet<string> = new Set(['failed', 'timed_out', 'unknown', 'interrupted'])
 
-const text = (event: FalcoEvent, name: string): string => {
-  const value = event.field(name)
-  return typeof value === 'string' ? value : ''
-}
-
-/** What the trace is of: the pod, the container, the host, or the event alone. */
-const subjectOf = (event: FalcoEvent): string => {
-  const [namespace, pod] = [text(event, 'k8s.ns.name'), text(event, 'k8s.pod.name')]
-  if (namespace && pod) return `${namespace}:${pod}`
-  const container = text(event, 'container.id')
-  if (container && container !== 'host') return container
-  return text(event, 'evt.hostname') || event.hostname || event.id
-}
-
 /** The same for the same notice: one that is sent again is known by it. */
 const spanIdOf = ({ id }: Notice): string => fnv128(id).slice(16).replace(/^0+$/, '1'.padStart(16, '0'))
 
@@ -42,7 +37,7 @@ const linksTo = (traceparent: string | undefined) => {
 }
 
 const spanOf = (notice: Notice, settings: Config) => ({
-  traceId: fnv128(subjectOf(notice.event)),
+  traceId: fnv128(traceGroup(notice.event)),
   spanId: spanIdOf(notice),
   ...(notice.report ? reportSpan(notice.report, notice) : eventSpan(notice.event, settings.duration)),
   ...linksTo(notice.traceparent),

@@ -1,4 +1,5 @@
 /** Accepting an event: room, parsing, matching, the span of its reception, and what becomes of it. */
+import { secondsSince } from './clock.ts'
 import { clusterOf, type OriginSettings } from './cluster.ts'
 import type { CompatMetrics } from './compat-metrics.ts'
 import type { Counters } from './counters.ts'
@@ -15,10 +16,12 @@ import { createParked } from './parked.ts'
 import { createPast, UNTOLD } from './past.ts'
 import type { EmitOptions, Input, Log, Lost, Receipt, Report } from './plugin.ts'
 import type { Redact } from './redact.ts'
+import { matchSpan, receptionSpan } from './reception.ts'
 import type { Reception, Responder } from './respond.ts'
 import { rawText } from './stored.ts'
 import { targetOf } from './target.ts'
 import type { Span, Tracing } from './telemetry.ts'
+import type { TraceSettings } from './trace-settings.ts'
 
 /** Where events come from: an input, or the host program. */
 export interface Source {
@@ -34,8 +37,9 @@ export interface AcceptorHost {
   readonly tracing: Tracing
   readonly counters: Counters
   readonly compat?: CompatMetrics | undefined
-  /** Of what is kept in the history. */
+  /** Of what is kept in the history, and of the fields that spans tell. */
   readonly redact?: Redact | undefined
+  readonly traced: TraceSettings
   readonly log: Log
   readonly limits: Limits
   readonly journal: Journal
@@ -144,7 +148,7 @@ export const createAcceptor = (host: AcceptorHost): Acceptor => {
     at: number,
   ): Span => {
     if (host.tracing.idle) return host.tracing.start('')
-    const span = receptionSpan(host.tracing, scope, options, { source, at, matched: rules.length })
+    const span = receptionSpan(host, scope, options, { input: source.id, at, matched: rules.length })
     matchSpan(host.tracing, span, { at: matching, rules, evaluated: generation.matcher.size })
     return span
   }
@@ -164,6 +168,7 @@ export const createAcceptor = (host: AcceptorHost): Acceptor => {
       generations.leave(generation)
       free()
       counters.add('yarak_events_settled_total', { input: source.id })
+      counters.observe('yarak_alert_to_settled_seconds', secondsSince(scope.event.time), { input: source.id }, span)
       return reports
     })
     open.set(id, settled)
@@ -345,50 +350,3 @@ const storedEvent = (event: FalcoEvent, body: string, traceparent: string | unde
   ...(event.shared && { shared: event.shared }),
   ...(traceparent && { traceparent }),
 })
-
-interface Received {
-  readonly source: Source
-  readonly at: number
-  readonly matched: number
-}
-
-const receptionSpan = (
-  tracing: Tracing,
-  scope: Scope,
-  options: EmitOptions,
-  { source, at, matched }: Received,
-): Span => {
-  const { name, kind, attributes } = options.span ?? { name: `receive ${source.id}`, kind: 'internal' as const }
-  return tracing.start(name, {
-    kind,
-    at,
-    from: options.headers,
-    attributes: { ...attributes, ...eventAttributes(scope), 'yarak.input': source.id, 'yarak.matched': matched },
-  })
-}
-
-/** The members of the event that a span may tell; fields can hold secrets. */
-const eventAttributes = ({ event, cluster }: { event: FalcoEvent; cluster?: string }) => ({
-  'yarak.event.id': event.id,
-  'security_rule.name': event.rule,
-  'falco.priority': event.priority,
-  'falco.source': event.source,
-  ...(event.hostname && { 'falco.hostname': event.hostname }),
-  ...(event.tags.length > 0 && { 'falco.tags': event.tags }),
-  ...(cluster && { 'k8s.cluster.name': cluster }),
-})
-
-interface Matched {
-  readonly at: number
-  readonly rules: readonly ReadyRule[]
-  readonly evaluated: number
-}
-
-const matchSpan = (tracing: Tracing, parent: Span, { at, rules, evaluated }: Matched): void =>
-  tracing
-    .start('match', {
-      parent,
-      at,
-      attributes: { 'yarak.rules.evaluated': evaluated, 'yarak.rules.matched': rules.map(({ name }) => name) },
-    })
-    .end()

@@ -2,8 +2,8 @@
 
 /** One thing that was done, or was stopped. */
 export interface AuditEntry {
-  /** `admin`: a call that changes something; `guard`: a refusal; `config`: new rules, outputs or guards; `step`: a destructive one. */
-  readonly kind: 'admin' | 'guard' | 'config' | 'step'
+  /** `admin`: a call that changes something; `guard`: a refusal; `config`: new rules, outputs or guards; `step`: a destructive one; `undo`: a change taken back. */
+  readonly kind: 'admin' | 'guard' | 'config' | 'step' | 'undo'
   /** Who wanted it: `rule <name>`, the name of an admin token or certificate, `unix uid <n>`, `reload`. */
   readonly who: string
   /** What was to be done: the type of an action, `POST /admin/...`, `reload`. */

@@ -12,3 +12,9 @@ export const createClock = (): (() => number) => {
     return origin + performance.now()
   }
 }
+
+/**
+ * Seconds since a time in RFC 3339; 0 for one that is still to come.
+ * @example secondsSince(event.time)
+ */
+export const secondsSince = (time: string): number => Math.max(0, (Date.now() - Date.parse(time)) / 1_000)

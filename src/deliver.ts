@@ -3,9 +3,10 @@ import { createAttempts } from './attempts.ts'
 import { backoff, orCut, pause } from './backoff.ts'
 import type { CompatMetrics } from './compat-metrics.ts'
 import type { Counters } from './counters.ts'
+import { partOf, sortFailed } from './delivery-failed.ts'
 import type { DeliverySettings } from './delivery-settings.ts'
 import { createDigests } from './digest.ts'
-import { asYarakError, type ErrorOptions, messageOf, YarakError } from './errors.ts'
+import { asYarakError, messageOf, YarakError } from './errors.ts'
 import type { HttpConnection } from './http-settings.ts'
 import type { DeadLetter, Journal } from './journal/index.ts'
 import type { Scope } from './names.ts'
@@ -54,6 +55,8 @@ export interface Delivery {
   readonly store: NonNullable<Sender['store']> | undefined
   /** Notices that wait or are being delivered, in memory and in the journal. */
   readonly queued: number
+  /** When the oldest of them was offered first; milliseconds since the epoch. Undefined when there is none. */
+  readonly oldest: number | undefined
   /** Why the last delivery failed; undefined when it did not. */
   readonly lastError: string | undefined
   readonly breaker: BreakerState
@@ -115,15 +118,24 @@ export const createDelivery = (use: Use<Output>, settings: DeliverySettings, hos
   const tryOnce = async (items: readonly Item[]): Promise<{ left: readonly Item[]; error?: YarakError }> => {
     const attempt = attempts.begin()
     const { signal } = attempt
+    const begun = performance.now()
+    const span = sendSpan(items)
+    const took = (outcome: 'delivered' | 'failed'): void =>
+      host.counters.observe(
+        'yarak_delivery_duration_seconds',
+        (performance.now() - begun) / 1_000,
+        { output: id, outcome },
+        span,
+      )
     for (const item of items) item.attempts++
     try {
-      const first = items[0] as Item
       const send = async (): Promise<void> =>
         (await sender.open()).send(
           items.map(({ notice }) => notice),
           signal,
         )
-      await first.span.run(() => orCut(send(), signal))
+      await span.run(() => orCut(send(), signal))
+      took('delivered')
       gate.succeeded()
       for (const item of items) end(item, 'delivered')
       lastError = undefined
@@ -133,13 +145,29 @@ export const createDelivery = (use: Use<Output>, settings: DeliverySettings, hos
       const error = attempt.timedOut
         ? new YarakError('timed_out', `no answer within ${settings.timeout} ms`, partOf(thrown))
         : asYarakError(thrown)
+      took('failed')
+      if (items.length > 1) span.fail(error)
       if (error.permanent) gate.succeeded()
       else gate.failed(error)
       lastError = messageOf(error)
       return { left: sortFailed(items, error, end), error }
     } finally {
+      if (items.length > 1) span.end()
       attempt.end()
     }
+  }
+
+  /** What a try is below: the notice's own span; of several, one that points to all of them, and they to it. */
+  const sendSpan = (items: readonly Item[]): Span => {
+    const [first, ...others] = items as readonly [Item, ...Item[]]
+    if (others.length === 0 || host.tracing.idle) return first.span
+    const span = host.tracing.start(`send ${id}`, {
+      parent: first.span,
+      links: others.map((item) => item.span),
+      attributes: { 'yarak.output': id, 'messaging.batch.message_count': items.length },
+    })
+    for (const item of others) item.span.link(span)
+    return span
   }
 
   const deliver = async (batch: readonly Item[]): Promise<void> => {
@@ -295,6 +323,9 @@ export const createDelivery = (use: Use<Output>, settings: DeliverySettings, hos
     get queued() {
       return queue.length + queue.out + shelf.backlog
     },
+    get oldest() {
+      return queue.eldest
+    },
     get breaker() {
       return gate.state
     },
@@ -345,27 +376,6 @@ export const createDelivery = (use: Use<Output>, settings: DeliverySettings, hos
     },
   }
 }
-
-/** Ends the items that were delivered or never can be; gives back those to try again. */
-const sortFailed = (items: readonly Item[], error: YarakError, end: End): readonly Item[] => {
-  if (!error.failed) {
-    if (error.permanent) for (const item of items) end(item, 'dead_lettered', error)
-    return error.permanent ? [] : items
-  }
-  const failed = new Map(error.failed.map((one) => [one.index, one]))
-  return items.filter((item, index) => {
-    const one = failed.get(index)
-    if (!one) end(item, 'delivered')
-    else if (one.permanent) end(item, 'dead_lettered', new YarakError('failed', one.reason, { reason: 'rejected' }))
-    return one !== undefined && !one.permanent
-  })
-}
-
-/** What of a batch was delivered before its time was over. */
-const partOf = (thrown: unknown): ErrorOptions =>
-  thrown instanceof YarakError && thrown.failed ? { failed: thrown.failed } : {}
-
-type End = (item: Item, how: 'delivered' | 'dead_lettered', error?: YarakError) => void
 
 /** What is about one target arrives in order. */
 const isOrdered = (plugin: Output, { order }: DeliverySettings): boolean =>

@@ -1,6 +1,7 @@
 /** The gateway: wires inputs, rules and outputs, and owns their start and stop. */
 import { Hono } from 'hono'
 import { createAcceptor, type Source } from './accept.ts'
+import { NO_AUDIT } from './audit.ts'
 import { pause } from './backoff.ts'
 import { type Change, compareOptions } from './changes.ts'
 import { readOrigin } from './cluster.ts'
@@ -33,6 +34,7 @@ import { createSubscribers } from './subscribe.ts'
 import { createSupervisor, type Mount } from './supervise.ts'
 import { createTracing } from './telemetry.ts'
 import { createTemplates } from './template.ts'
+import { traceSettings } from './trace-settings.ts'
 import { createUndoing, type Undoing } from './undoing.ts'
 import { VERSION } from './version.ts'
 
@@ -100,8 +102,10 @@ export const createGateway = (options: GatewayOptions): Gateway => {
   const redact = options.redact && createRedact(redactSettings.parse(options.redact))
   const log = withRedact(redactedLog, options.log ?? SILENT, redact)
   const limits = { ...LIMITS, ...options.limits }
-  const tracing = createTracing(VERSION, redact?.text)
+  const tracing = createTracing(VERSION, { clean: redact?.text, ids: options.traceIds })
   const counters = createCounters()
+  const audit = options.audit ?? NO_AUDIT
+  const traced = traceSettings.parse(options.telemetry ?? {})
   const templates = createTemplates()
   const http = createHttpClient({ dispatcher: options.dispatcher, env: options.env ?? {} })
   const subscribers = createSubscribers<Notice>()
@@ -157,6 +161,7 @@ export const createGateway = (options: GatewayOptions): Gateway => {
     log: areaLog(log, 'response'),
     limits,
     interrupt: interrupt.signal,
+    audit,
     io,
     place: ({ type, concurrency }, signal) =>
       getOrMake(perAction, type, () => createPlaces(Math.min(concurrency ?? limits.perAction, limits.perAction))).take(
@@ -171,6 +176,7 @@ export const createGateway = (options: GatewayOptions): Gateway => {
     counters,
     compat,
     redact,
+    traced,
     log: areaLog(log, 'event'),
     limits,
     journal,
@@ -181,7 +187,7 @@ export const createGateway = (options: GatewayOptions): Gateway => {
   })
 
   const undoing = createUndoing({
-    ...{ tracing, counters, log: areaLog(log, 'undo'), journal, io, options },
+    ...{ tracing, counters, audit, log: areaLog(log, 'undo'), journal, io, options },
     current: () => generations.current.options,
     interval: limits.sweep,
     signal: stopping.signal,

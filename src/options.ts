@@ -12,6 +12,7 @@ import type { Action, Context, Input, Log, Mode, Output, Resource, Use } from '.
 import type { redactSettings } from './redact.ts'
 import type { RuleInput } from './rules/rule.ts'
 import type { StateStore } from './state.ts'
+import type { TraceIds } from './telemetry.ts'
 import type { traceSettings } from './trace-settings.ts'
 
 /** An output, or an output with the settings that every output has. */
@@ -86,6 +87,8 @@ export interface GatewayOptions {
   readonly state?: StateStore
   /** Where accepted events and what was done about them are kept over a crash. Default in memory. */
   readonly journal?: Journal
+  /** Where OpenTelemetry's SDK takes trace ids from; for `telemetry.groupBy: target`. Default the SDK makes its own. */
+  readonly traceIds?: TraceIds
   /** Told of what changes something, and of what was stopped. Default nobody. */
   readonly audit?: Audit
   /** What plugins see as the environment. Default empty. */

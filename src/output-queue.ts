@@ -17,8 +17,10 @@ export interface OutputQueue {
   all(): Item[]
   /** Empties it. */
   drain(): Item[]
-  /** When the oldest was offered; milliseconds since the epoch. */
+  /** When the oldest that waits was offered; milliseconds since the epoch. */
   readonly oldest: number | undefined
+  /** The same of all that are not settled. */
+  readonly eldest: number | undefined
 }
 
 /** First in, first out, in constant time. */
@@ -96,6 +98,10 @@ export const createQueue = (): OutputQueue => {
     },
     get oldest() {
       return (free.first ?? line.first)?.since
+    },
+    get eldest() {
+      const all = [...out].map(({ since }) => since)
+      return all.length > 0 ? Math.min(...all) : (free.first ?? line.first)?.since
     },
     push: (item) => line.push(item),
     take(count) {

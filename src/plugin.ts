@@ -29,6 +29,9 @@ export { duration, secret, size } from './settings.ts'
 export { messageTemplate, type MessageTemplate } from './message-template.ts'
 export { createPlaces, type Places } from './limit.ts'
 export { inChunks, wholeOrEach } from './batch.ts'
+export { fnv128 } from './fnv.ts'
+export { traceContext } from './trace-context.ts'
+export { traceGroup } from './trace-group.ts'
 export { message, type Message, type MessageField } from './message.ts'
 
 /** What every kind of plugin declares. */
@@ -111,7 +114,7 @@ export interface Io {
 export interface EmitOptions {
   /** Where in the source, e.g. `alerts/3/1042`: with a replayable input it makes the event's id stable. */
   position?: string
-  /** `traceparent`, `tracestate`, `baggage` of the sender. */
+  /** What the sender says of its trace: `traceparent`, `tracestate`, `baggage`, `b3` ..., see {@link traceContext}. */
   headers?: Readonly<Record<string, string | undefined>>
   /** Gives up waiting for room. */
   signal?: AbortSignal

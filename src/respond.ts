@@ -1,5 +1,6 @@
 /** Answers one event: its responses, in order per target, and the notices to the outputs. */
 import { runChain } from './chain-run.ts'
+import { secondsSince } from './clock.ts'
 import type { Counters } from './counters.ts'
 import type { Delivery } from './deliver.ts'
 import { YarakError } from './errors.ts'
@@ -84,6 +85,7 @@ export const createResponder = (host: ResponderHost): Responder => {
     queued--
     try {
       const response = { id, trace: span.traceId, mode: rule.effective }
+      host.counters.observe('yarak_alert_to_action_seconds', secondsSince(scope.event.time), { rule: rule.name }, span)
       return await runChain(
         {
           chain: rule.chain,
@@ -119,9 +121,18 @@ export const createResponder = (host: ResponderHost): Responder => {
     host.compat?.ended(report, event)
     host.counters.add('yarak_responses_ended_total', { rule: rule.name, outcome: report.outcome })
     for (const step of report.steps) {
-      host.counters.add('yarak_steps_ended_total', { action: step.action, outcome: step.outcome })
+      const labels = { action: step.action, outcome: step.outcome }
+      host.counters.add('yarak_steps_ended_total', labels)
+      if (step.outcome !== 'skipped')
+        host.counters.observe('yarak_step_duration_seconds', step.duration / 1_000, labels, span)
     }
     span.set({ 'yarak.outcome': report.outcome })
+    host.counters.observe(
+      'yarak_response_duration_seconds',
+      report.duration / 1_000,
+      { rule: rule.name, outcome: report.outcome },
+      span,
+    )
     const bad = report.steps.find(({ error, outcome }) => error && outcome === report.outcome)
     if (bad) span.fail(new Error(`${bad.id}: ${bad.summary}`))
     host.log.info('response ended', {
@@ -155,8 +166,9 @@ export const createResponder = (host: ResponderHost): Responder => {
       report.resolve(made)
       const cut = made.outcome === 'interrupted' && reception.comesAgain
       const told = cut ? undefined : offerAll({ id, event: scope.event, report: made }, reception, span, rule.notify)
-      span.end()
+      // open until those who are told of it have it, so that no child outlives it
       await told
+      span.end()
       return made
     }
     const key = rule.parallel ? undefined : keyOf(scope)
@@ -244,7 +256,7 @@ const keyOf = ({ target, cluster }: Scope): string | undefined =>
 const isElsewhere = ({ cluster }: Scope, { cluster: own }: Generation): boolean =>
   own !== undefined && cluster !== undefined && cluster !== own.name
 
-const attributesOf = (rule: ReadyRule, { target, cluster }: Scope, id: string) => ({
+const attributesOf = (rule: ReadyRule, { event, target, cluster }: Scope, id: string) => ({
   'yarak.rule': rule.name,
   'yarak.response.id': id,
   'yarak.mode': rule.effective,
@@ -253,4 +265,10 @@ const attributesOf = (rule: ReadyRule, { target, cluster }: Scope, id: string) =
   ...(target?.pod && { 'k8s.pod.name': target.pod }),
   ...(target?.podUid && { 'k8s.pod.uid': target.podUid }),
   ...(target?.container && { 'container.id': target.container }),
+  ...named('container.name', event.field('container.name')),
+  ...named('container.image.name', event.field('container.image.repository')),
 })
+
+/** An attribute of a text that the event has. */
+const named = (name: string, value: unknown): Readonly<Record<string, string>> =>
+  typeof value === 'string' && value !== '' && value !== '<NA>' ? { [name]: value } : {}

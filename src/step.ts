@@ -1,4 +1,5 @@
 /** Runs one step: asked (`if`), rendered, resolved, judged (guard), and run in a span with a deadline and retries. */
+import type { Audit } from './audit.ts'
 import type { CompatMetrics } from './compat-metrics.ts'
 import { backoff, orAborted, pause } from './backoff.ts'
 import type { ChainRun } from './chain-run.ts'
@@ -23,6 +24,7 @@ export interface StepHost {
   /** What `context.<name>` is for this event. @throws YarakError `config` when there is no such context */
   context(name: string, scope: Scope, span: Span, signal: AbortSignal): Promise<Readonly<Record<string, unknown>>>
   readonly compat?: CompatMetrics | undefined
+  readonly audit: Audit
   /** Keeps a file by an output; undefined: no output of that id can. */
   store(output: string): NonNullable<Sender['store']> | undefined
 }
@@ -181,6 +183,7 @@ const resolveJudgeRun = async (t: Try, signal: AbortSignal): Promise<Omit<Ended,
   const simulated = (run.mode === 'observe' || step.dryRun) && change !== 'nothing'
   const { subject, unverified } = await subjectOf(plugin, change, t, io)
   signal.throwIfAborted()
+  if (subject) span.set(attributesOf(subject))
   const judge = judgeOf(t)
   await judge(subject, plugin.target !== undefined)
   signal.throwIfAborted()
@@ -195,7 +198,9 @@ const resolveJudgeRun = async (t: Try, signal: AbortSignal): Promise<Omit<Ended,
   try {
     const undoable = !simulated && plugin.undo !== undefined && change === 'reversible'
     const flags = { ...(simulated && { simulated }), ...(undoable && { undoable }) }
-    return { outcome: 'succeeded', ...flags, ...(await plugin.run(params, context)) }
+    const act = () => plugin.run(params, context)
+    const result = await (change === 'destructive' && !simulated ? recorded(t, subject, act) : act())
+    return { outcome: 'succeeded', ...flags, ...result }
   } catch (error) {
     const { lacks } = asYarakError(error)
     if (!simulated || lacks === undefined || isReading(lacks)) throw error
@@ -239,10 +244,52 @@ const judgeOf =
       id: `${run.responseId} ${step.id}`,
       clusterUnknown: event.shared === true && run.scope.cluster === undefined,
     })
-    if (!refusal) return
-    span.event('guard', { 'yarak.verdict': 'refused', 'yarak.reason': refusal.reason })
+    if (!refusal) {
+      if (change !== 'nothing') span.event('guard', { 'yarak.verdict': 'allowed', ...aboutOf(subject) })
+      return
+    }
+    span.event('guard', { 'yarak.verdict': 'refused', 'yarak.reason': refusal.reason, ...aboutOf(subject) })
+    if (run.mode === 'enforce' && !step.dryRun) {
+      host.audit.append({ kind: 'guard', ...entryOf({ step, run, span }, subject), verdict: refusal.reason })
+    }
     throw new YarakError('refused', refusal.message, { permanent: true, reason: refusal.reason })
   }
+
+const aboutOf = (subject: Subject | undefined) => (subject ? { 'yarak.subject': subject.key } : {})
+
+/** What the audit record says of a step. */
+const entryOf = ({ step, run, span }: Pick<Try, 'step' | 'run' | 'span'>, subject: Subject | undefined) => ({
+  who: `rule ${run.rule}`,
+  what: step.use.plugin.type,
+  why: run.scope.event.id,
+  ...(subject && { target: subject.key }),
+  ...(subject?.uid && { uid: subject.uid }),
+  response: run.responseId,
+  ...(span.traceId && { trace: span.traceId }),
+})
+
+/** A destructive step is one line of the audit record, however it ends. */
+const recorded = async (t: Try, subject: Subject | undefined, act: () => Promise<Result>): Promise<Result> => {
+  const append = (verdict: string): void => t.host.audit.append({ kind: 'step', ...entryOf(t, subject), verdict })
+  try {
+    const result = await act()
+    append('succeeded')
+    return result
+  } catch (error) {
+    append(outcomeOf(error))
+    throw error
+  }
+}
+
+/** The workload that a subject belongs to, by the names that OpenTelemetry has for them. */
+const attributesOf = ({ node, owners = [] }: Subject) => ({
+  ...(node !== undefined && { 'k8s.node.name': node }),
+  ...Object.fromEntries(
+    owners.filter(({ kind }) => WORKLOADS.has(kind)).map(({ kind, name }) => [`k8s.${kind.toLowerCase()}.name`, name]),
+  ),
+})
+
+const WORKLOADS = new Set(['Deployment', 'ReplicaSet', 'StatefulSet', 'DaemonSet', 'Job', 'CronJob'])
 
 interface Setting {
   readonly io: Io
@@ -299,9 +346,11 @@ const OUTCOMES: Readonly<Partial<Record<string, Outcome>>> = {
   interrupted: 'interrupted',
 }
 
+const outcomeOf = (error: unknown): Outcome => OUTCOMES[asYarakError(error).code] ?? 'failed'
+
 const failure = (thrown: unknown, attempts: number, span: Span): Ended => {
   const error = asYarakError(thrown)
-  const outcome = OUTCOMES[error.code] ?? 'failed'
+  const outcome = outcomeOf(error)
   if (outcome !== 'gone') span.fail(error)
   const message = messageOf(error)
   return { outcome, summary: message, error: { code: error.code, reason: error.reason, message }, attempts }

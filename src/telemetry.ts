@@ -13,12 +13,14 @@ import {
   ProxyTracerProvider,
   ROOT_CONTEXT,
   type Span as ApiSpan,
+  type SpanContext,
   SpanKind,
   SpanStatusCode,
   trace,
 } from '@opentelemetry/api'
 import { createClock } from './clock.ts'
 import { messageOf, reasonOf } from './errors.ts'
+import { fnv128 } from './fnv.ts'
 import { mapTexts } from './texts.ts'
 
 export type SpanAttributes = Readonly<Record<string, string | number | boolean | readonly string[] | undefined>>
@@ -34,6 +36,8 @@ export interface Span {
   /** Marks the span as failed, with `error.type`. */
   fail(error: unknown): void
   end(at?: number): void
+  /** Points to another span, in this trace or another. */
+  link(to: Span | string): void
   /** Runs `fn` with this span as the active one, so that a host's own instrumentation nests under it. */
   run<T>(fn: () => T): T
   /** Trace context headers for an outbound call. */
@@ -51,6 +55,21 @@ export interface StartOptions {
   /** Milliseconds since the epoch; default now. */
   readonly at?: number
   readonly links?: readonly (Span | string)[]
+  /** A root that has the same text is in the same trace, where the SDK lets us choose. Default a trace of its own. */
+  readonly group?: string | undefined
+}
+
+/** Lets the SDK's next root have a trace id of ours. */
+export interface TraceIds {
+  /** Called right before a root is started. */
+  next(traceId: string): void
+}
+
+export interface TracingOptions {
+  /** Applied to the text of every attribute and error. Default none. */
+  readonly clean?: ((text: string) => string) | undefined
+  /** Default every root has an id of the SDK's own. */
+  readonly ids?: TraceIds | undefined
 }
 
 /** Starts spans. */
@@ -80,11 +99,8 @@ const NO_PROVIDER = new ProxyTracerProvider().getDelegate()
 
 const CONTEXTS = new WeakMap<Span, Context>()
 
-/**
- * Tracing through whatever OpenTelemetry provider is registered; without one, spans cost next to nothing.
- * @param clean applied to the text of every attribute and error. Default none
- */
-export const createTracing = (version: string, clean?: (text: string) => string): Tracing => {
+/** Tracing through whatever OpenTelemetry provider is registered; without one, spans cost next to nothing. */
+export const createTracing = (version: string, { clean, ids }: TracingOptions = {}): Tracing => {
   const tracer = trace.getTracer('yarak', version)
   const clock = createClock()
   const cleaned = <A>(attributes: A): A => (clean ? mapTexts(attributes, clean) : attributes)
@@ -97,12 +113,14 @@ export const createTracing = (version: string, clean?: (text: string) => string)
       return isIdle()
     },
     remote(traceparent, cluster) {
-      const at = traceparent ? propagation.extract(ROOT_CONTEXT, { traceparent }) : ROOT_CONTEXT
-      return wrap(trace.getSpan(at) ?? trace.wrapSpanContext(INVALID_SPAN_CONTEXT), within(at, cluster), now, clean)
+      const id = traceparent === undefined ? undefined : spanContextOf(traceparent)
+      const span = trace.wrapSpanContext(id ?? INVALID_SPAN_CONTEXT)
+      return wrap(span, within(id ? trace.setSpan(ROOT_CONTEXT, span) : ROOT_CONTEXT, cluster), now, clean)
     },
     start(name, options = {}) {
       if (isIdle()) return NOTHING
       const parent = parentContext(options)
+      if (options.group !== undefined && ids && !trace.getSpanContext(parent)) ids.next(fnv128(options.group))
       const cluster = (options.attributes?.[CLUSTER] ?? parent.getValue(CLUSTER_KEY)) as string | undefined
       const attributes = cluster === undefined ? options.attributes : { ...options.attributes, [CLUSTER]: cluster }
       const span = tracer.startSpan(
@@ -132,15 +150,16 @@ const parentContext = ({ parent, from }: StartOptions): Context =>
 
 const TRACEPARENT = /^00-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})$/
 
+/** The span that a `traceparent` names; ids of zeros name none. */
+const spanContextOf = (traceparent: string): SpanContext | undefined => {
+  const [, traceId = '', spanId = '', flags = ''] = TRACEPARENT.exec(traceparent) ?? []
+  const context = { traceId, spanId, traceFlags: Number.parseInt(flags, 16), isRemote: true }
+  return isSpanContextValid(context) ? context : undefined
+}
+
 const linkTo = (to: Span | string): Link[] => {
-  const match = TRACEPARENT.exec((typeof to === 'string' ? to : to.traceparent) ?? '')
-  return match
-    ? [
-        {
-          context: { traceId: match[1] ?? '', spanId: match[2] ?? '', traceFlags: Number.parseInt(match[3] ?? '', 16) },
-        },
-      ]
-    : []
+  const context = spanContextOf((typeof to === 'string' ? to : to.traceparent) ?? '')
+  return context ? [{ context }] : []
 }
 
 /** Without a provider nothing is recorded, and there is nothing to pass on. */
@@ -151,6 +170,7 @@ const NOTHING: Span = Object.freeze({
   event: () => {},
   fail: () => {},
   end: () => {},
+  link: () => {},
   run: <T>(fn: () => T): T => fn(),
   headers: () => ({}),
 })
@@ -170,6 +190,7 @@ const wrap = (span: ApiSpan, own: Context, now: () => number, clean?: (text: str
       span.setAttribute('error.type', reasonOf(error))
     },
     end: (at) => span.end(at ?? now()),
+    link: (to) => void span.addLinks(linkTo(to)),
     run: (fn) => context.with(own, fn),
     headers() {
       const carrier: Record<string, string> = {}

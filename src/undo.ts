@@ -1,4 +1,5 @@
 /** Takes back what steps changed: found by the notes that they left on the things themselves. */
+import type { Audit } from './audit.ts'
 import type { Counters } from './counters.ts'
 import { deadlineAfter } from './deadline.ts'
 import { asYarakError, messageOf, YarakError } from './errors.ts'
@@ -13,6 +14,7 @@ export const canUndo = (action: Action): action is UndoingAction => action.undo 
 
 export interface UndoHost {
   readonly tracing: Tracing
+  readonly audit: Audit
   readonly counters: Counters
   readonly log: Log
   readonly journal: Pick<Journal, 'undone'>
@@ -78,6 +80,7 @@ export const createUndoer = (host: UndoHost): Undoer => {
     const at = new Date().toISOString()
     const done: Undone = { action, rule, response, step, object: objectOf(change), outcome, summary, at }
     tell(done, span, known, host)
+    if (isUndone(done) || !known) record(done, change, span, host)
     if (isUndone(done)) host.journal.undone(response, `${change.note} ${change.object.uid}`, done)
     return done
   }
@@ -149,6 +152,12 @@ const undo = async (change: Undoable, host: UndoHost, span: Span, signal: AbortS
 
 /** Nothing of it is left to take back. */
 export const isUndone = ({ outcome }: Pick<Undone, 'outcome'>): boolean => outcome === 'succeeded' || outcome === 'gone'
+
+const record = (done: Undone, { object }: Undoable, { traceId }: Span, { audit }: UndoHost): void => {
+  const { action: what, rule, response, object: target, outcome: verdict } = done
+  const about = { who: `rule ${rule}`, what, why: `response ${response}`, target, uid: object.uid }
+  audit.append({ kind: 'undo', ...about, verdict, response, ...(traceId && { trace: traceId }) })
+}
 
 const tell = (done: Undone, span: Span, known: boolean, { log }: UndoHost): void => {
   const { at: _, ...what } = done

@@ -1,6 +1,6 @@
 /** The OTLP specification 1.x, the `.proto` files of opentelemetry-proto, and what Falcosidekick sent. */
 import { describe, expect, it } from 'vitest'
-import { fnv128 } from '../../outputs/_fnv.ts'
+import { fnv128 } from '../../src/fnv.ts'
 import { nanosOf } from '../../outputs/_nanos.ts'
 import { otlpLogs } from '../../outputs/otlp-logs.ts'
 import { otlpTraces } from '../../outputs/otlp-traces.ts'
