@@ -59,6 +59,8 @@ export interface Acceptor {
   resume(): Promise<void>
   /** Counts what an input never emitted. */
   count(input: string, what: 'skipped' | 'rejected', reason: string, lost?: Lost): void
+  /** When an input brought its last event, also one that was refused; milliseconds since the epoch. */
+  lastEvent(input: string): number | undefined
   unsettled(): number
   /** Resolves when nothing is in work. What waits in the journal is not waited for. */
   settled(): Promise<void>
@@ -68,6 +70,7 @@ export const createAcceptor = (host: AcceptorHost): Acceptor => {
   const { counters, limits, journal, generations } = host
   const accepting = createPlaces(limits.accepting)
   const newId = createUuids()
+  const latest = new Map<string, number>()
   const sources = new Map<string, Source>()
   const open = new Map<string, Promise<readonly Report[]>>()
   const parked = createParked({ journal, log: host.log, begin: (stored) => again(stored, false) })
@@ -269,6 +272,7 @@ export const createAcceptor = (host: AcceptorHost): Acceptor => {
     source: sourceOf,
     async emit(source, raw, options = {}, known = false) {
       counters.add('yarak_events_received_total', { input: source.id })
+      latest.set(source.id, Date.now())
       const free =
         accepting.now() ?? (await accepting.take(source.patient ? undefined : limits.patience, options.signal))
       try {
@@ -295,6 +299,7 @@ export const createAcceptor = (host: AcceptorHost): Acceptor => {
       host.compat?.rejected()
       if (lost) bury(input, new YarakError('invalid', lost.message, { reason }), lost)
     },
+    lastEvent: (input) => latest.get(input),
     unsettled: () => open.size + parked.size,
     async settled() {
       while (open.size > 0) await Promise.allSettled(open.values())

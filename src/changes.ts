@@ -15,6 +15,7 @@ export interface Change {
     | 'metrics'
     | 'redact'
     | 'traceUrl'
+    | 'telemetry'
     | 'input'
     | 'resource'
     | 'context'
@@ -40,9 +41,18 @@ export const compareOptions = (before: GatewayOptions, after: GatewayOptions): C
   ...whole('metrics', before.metrics ?? {}, after.metrics ?? {}, true),
   ...whole('redact', before.redact, after.redact, true),
   ...whole('traceUrl', before.traceUrl, after.traceUrl, true),
+  ...whole('telemetry', before.telemetry ?? {}, after.telemetry ?? {}, true),
   ...compare('input', inputsOf(before), inputsOf(after), true),
   ...compare('resource', usesOf(before.resources), usesOf(after.resources), true),
 ]
+
+/** @example textOfChange({ what: 'output', name: 'slack', change: 'added' }) // 'output slack added' */
+export const textOfChange = ({
+  what,
+  name,
+  change,
+}: Partial<Pick<Change, 'what'>> & Pick<Change, 'name' | 'change'>): string =>
+  [what, name, change].filter(Boolean).join(' ')
 
 const whole = (what: What, before: unknown, after: unknown, needsRestart = false): Change[] =>
   isDeepStrictEqual(before, after) ? [] : [{ what, name: '', change: 'changed', needsRestart }]

@@ -3,7 +3,7 @@ import { Hono } from 'hono'
 import { createAcceptor, type Source } from './accept.ts'
 import { NO_AUDIT } from './audit.ts'
 import { pause } from './backoff.ts'
-import { type Change, compareOptions } from './changes.ts'
+import { type Change, compareOptions, textOfChange } from './changes.ts'
 import { readOrigin } from './cluster.ts'
 import { type CompatMetrics, compatMetricsSettings, createCompatMetrics, metricsSettings } from './compat-metrics.ts'
 import { type Counters, createCounters } from './counters.ts'
@@ -21,7 +21,7 @@ import { createLag } from './lag.ts'
 import { createLeftovers } from './leftovers.ts'
 import { createPlaces } from './limit.ts'
 import { type GatewayOptions, inputOf, type InputInput, LIMITS, SILENT } from './options.ts'
-import { type Health, healthOf } from './health.ts'
+import { type Health, healthOf, type HealthParts as Parts } from './health.ts'
 import { mountOps } from './ops.ts'
 import type { Emit, EmitOptions, InputIo, Log, Mode, Notice } from './plugin.ts'
 import { createPresenter } from './present.ts'
@@ -233,9 +233,11 @@ export const createGateway = (options: GatewayOptions): Gateway => {
     healthOf({
       stopping: stopping.signal,
       inputs: supervisor.status(),
+      lastEvent: acceptor.lastEvent,
       outputs: outputs(),
       journal: journal.health(),
       generation: generations.current,
+      lastReload,
       guardBreaker: memory.isOpen('enforce') ? 'open' : 'closed',
       running: responder.running,
       unsettled: acceptor.unsettled(),
@@ -257,13 +259,20 @@ export const createGateway = (options: GatewayOptions): Gateway => {
     return changes
   }
 
+  const noteReload = (outcome: 'succeeded' | 'failed', why: string): void => {
+    counters.add('yarak_reloads_total', { outcome })
+    const what = `generation ${generations.current.number}`
+    audit.append({ kind: 'config', who: 'reload', what, why, verdict: outcome })
+    lastReload = { at: new Date().toISOString(), outcome, ...(outcome === 'failed' && { error: why }) }
+  }
+
   const reload: Gateway['reload'] = async (next) => {
     try {
       const changes = swapTo(typeof next === 'function' ? next() : next)
-      counters.add('yarak_reloads_total', { outcome: 'succeeded' })
+      noteReload('succeeded', changes.map(textOfChange).join(', ') || 'nothing')
       return changes
     } catch (error) {
-      counters.add('yarak_reloads_total', { outcome: 'failed' })
+      noteReload('failed', messageOf(error))
       throw error
     }
   }
@@ -288,6 +297,7 @@ export const createGateway = (options: GatewayOptions): Gateway => {
   }
 
   let started = false
+  let lastReload: Parts['lastReload']
   let stopped: Promise<void> | undefined
   const stop = async (deadline: number): Promise<void> => {
     stopping.abort(new YarakError('closing', 'the gateway is stopping'))

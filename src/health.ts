@@ -16,13 +16,18 @@ export interface OutputHealth {
   readonly lastError?: string
 }
 
+export interface InputHealth extends InputStatus {
+  /** When it brought its last event, also one that was refused; RFC 3339, UTC. Absent when there was none. */
+  readonly lastEvent?: string
+}
+
 export interface Health {
   /** Every input works, and the journal keeps what is accepted. An output that is down does not make it unready. */
   readonly ready: boolean
   readonly mode: Mode
   /** Counts reloads, from 1. */
   readonly generation: number
-  readonly inputs: readonly InputStatus[]
+  readonly inputs: readonly InputHealth[]
   readonly outputs: readonly OutputHealth[]
   readonly journal: JournalHealth
   /** `open`: too many changing steps were asked for, so none is run for a while. */
@@ -33,26 +38,45 @@ export interface Health {
   readonly unsettled: number
 }
 
+/** An attempt to take new rules, outputs and guards. */
+export interface Reload {
+  /** RFC 3339, UTC. */
+  readonly at: string
+  readonly outcome: 'succeeded' | 'failed'
+  readonly error?: string
+}
+
 /** What health is made of. */
-interface Parts {
+export interface HealthParts {
   readonly stopping: AbortSignal
   readonly inputs: readonly InputStatus[]
+  /** Of an input; milliseconds since the epoch. */
+  lastEvent(input: string): number | undefined
   readonly outputs: readonly Delivery[]
   readonly journal: JournalHealth
   readonly generation: Pick<Generation, 'mode' | 'number'>
+  /** Undefined: there was none. */
+  readonly lastReload: Reload | undefined
   readonly guardBreaker: Health['breaker']
   readonly running: number
   readonly unsettled: number
 }
 
-export const healthOf = ({ stopping, inputs, outputs, journal, generation, guardBreaker, ...rest }: Parts): Health => ({
-  ...{ ready: isReady(stopping, inputs, journal), mode: generation.mode, generation: generation.number, inputs },
-  outputs: outputs.map(({ id, queued, lastError, breaker }) => ({
-    ...{ id, queued, breaker },
-    ...(lastError && { lastError }),
-  })),
-  ...{ journal, breaker: guardBreaker, ...rest },
-})
+export const healthOf = (parts: HealthParts): Health => {
+  const { stopping, inputs, lastEvent, outputs, journal, generation, lastReload: _, guardBreaker, ...rest } = parts
+  return {
+    ...{ ready: isReady(stopping, inputs, journal), mode: generation.mode, generation: generation.number },
+    inputs: inputs.map((input) => {
+      const at = lastEvent(input.id)
+      return { ...input, ...(at !== undefined && { lastEvent: new Date(at).toISOString() }) }
+    }),
+    outputs: outputs.map(({ id, queued, lastError, breaker }) => ({
+      ...{ id, queued, breaker },
+      ...(lastError && { lastError }),
+    })),
+    ...{ journal, breaker: guardBreaker, ...rest },
+  }
+}
 
 /** An output that is down does not make the gateway unready; a journal that cannot keep what it accepts does. */
 const isReady = (stopping: AbortSignal, inputs: readonly InputStatus[], { mode }: JournalHealth): boolean =>

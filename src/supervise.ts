@@ -11,6 +11,8 @@ export interface InputStatus {
   readonly state: 'serving' | 'running' | 'failing' | 'ended'
   /** Why it fails. */
   readonly error?: string
+  /** When this state began; RFC 3339, UTC. */
+  readonly since: string
 }
 
 /** What an input serves. */
@@ -43,7 +45,13 @@ interface Host {
 const STEADY = 60_000
 
 export const createSupervisor = (entries: readonly Entry[], host: Host): Supervisor => {
-  const status = new Map<string, InputStatus>(entries.map(({ use: { id } }) => [id, { id, state: 'serving' }]))
+  const status = new Map<string, InputStatus>()
+  const enter = (id: string, state: InputStatus['state'], error?: string): void => {
+    const before = status.get(id)
+    const since = before?.state === state ? before.since : new Date().toISOString()
+    status.set(id, { id, state, since, ...(error !== undefined && { error }) })
+  }
+  for (const { use } of entries) enter(use.id, 'serving')
   const runs: Promise<void>[] = []
   const mounts = entries.flatMap(({ use, io }): Mount[] => {
     const app = use.plugin.routes?.(use.config, io)
@@ -54,11 +62,11 @@ export const createSupervisor = (entries: readonly Entry[], host: Host): Supervi
   const keep = async ({ use, io }: Entry, run: NonNullable<Input['run']>): Promise<void> => {
     const { id } = use
     for (let attempt = 1; !host.signal.aborted; attempt++) {
-      status.set(id, { id, state: 'running' })
+      enter(id, 'running')
       const since = Date.now()
       try {
         await run(use.config, io)
-        status.set(id, { id, state: 'ended' })
+        enter(id, 'ended')
         return
       } catch (error) {
         if (host.signal.aborted) return
@@ -72,7 +80,7 @@ export const createSupervisor = (entries: readonly Entry[], host: Host): Supervi
   const failed = async (id: string, thrown: unknown, attempt: number): Promise<boolean> => {
     const { permanent, retryAfter } = asYarakError(thrown)
     const error = messageOf(thrown)
-    status.set(id, { id, state: 'failing', error })
+    enter(id, 'failing', error)
     host.counters.add('yarak_input_failures_total', { input: id })
     if (permanent) {
       host.log.error('an input failed and cannot go on', { input: id, error })

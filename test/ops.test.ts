@@ -9,7 +9,7 @@ const HEALTH: Health = {
   ready: true,
   mode: 'observe',
   generation: 1,
-  inputs: [{ id: 'http', state: 'serving' }],
+  inputs: [{ id: 'http', state: 'serving', since: '2026-11-23T08:00:00.000Z' }],
   outputs: [{ id: 'stdout', queued: 0, breaker: 'closed' }],
   journal: { mode: 'memory', size: 0, maxSize: 0, full: false },
   breaker: 'closed',

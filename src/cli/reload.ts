@@ -1,7 +1,7 @@
 /** Takes up changes of the configuration's files, on SIGHUP or when they are seen, without a restart. */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { isDeepStrictEqual } from 'node:util'
-import type { Change } from '../changes.ts'
+import { type Change, textOfChange } from '../changes.ts'
 import { type ConfigOptions, type LoadedConfig, printProblems, type WatchedFiles } from '../config/index.ts'
 import { messageOf, YarakError } from '../errors.ts'
 import type { Gateway } from '../gateway.ts'
@@ -26,7 +26,7 @@ export interface Reloading {
 const LOOK = 1_000
 
 /** What only the start can change. */
-const AT_START = ['plugins', 'listen', 'dataDir', 'journal', 'admin', 'telemetry', 'log'] as const
+const AT_START = ['plugins', 'listen', 'dataDir', 'journal', 'admin', 'log'] as const
 
 /** Watches until the signal fires. A file that is being written is left until it has not changed for one look. */
 export const watchConfig = async (reloading: Reloading): Promise<void> => {
@@ -66,19 +66,16 @@ const reloadOnce = async ({ gateway, log, load, options: before }: Reloading) =>
 }
 
 const atStart = (before: ConfigOptions, after: ConfigOptions): Pick<Change, 'name' | 'needsRestart' | 'change'>[] =>
-  AT_START.filter((key) => !isDeepStrictEqual(before[key], after[key])).map((name) => ({
-    name,
-    change: 'changed',
-    needsRestart: true,
-  }))
+  [
+    ...AT_START.filter((key) => !isDeepStrictEqual(before[key], after[key])),
+    ...(before.telemetry.console === after.telemetry.console ? [] : ['telemetry.console']),
+  ].map((name) => ({ name, change: 'changed', needsRestart: true }))
 
 type Told = Pick<Change, 'name' | 'change' | 'needsRestart'> & { readonly what?: Change['what'] }
 
-const textOf = ({ what, name, change }: Told): string => [what, name, change].filter(Boolean).join(' ')
-
 const tell = (changes: readonly Told[], gateway: Gateway, log: Log): void => {
-  const now = changes.filter(({ needsRestart }) => !needsRestart).map(textOf)
-  const later = changes.filter(({ needsRestart }) => needsRestart).map(textOf)
+  const now = changes.filter(({ needsRestart }) => !needsRestart).map(textOfChange)
+  const later = changes.filter(({ needsRestart }) => needsRestart).map(textOfChange)
   if (changes.length === 0) log.info('the configuration was read again, nothing has changed')
   if (now.length > 0)
     log.info('the configuration was reloaded', { changes: now, generation: gateway.health().generation })
