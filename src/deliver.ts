@@ -118,15 +118,7 @@ export const createDelivery = (use: Use<Output>, settings: DeliverySettings, hos
   const tryOnce = async (items: readonly Item[]): Promise<{ left: readonly Item[]; error?: YarakError }> => {
     const attempt = attempts.begin()
     const { signal } = attempt
-    const begun = performance.now()
-    const span = sendSpan(items)
-    const took = (outcome: 'delivered' | 'failed'): void =>
-      host.counters.observe(
-        'yarak_delivery_duration_seconds',
-        (performance.now() - begun) / 1_000,
-        { output: id, outcome },
-        span,
-      )
+    const attempted = sending(items)
     for (const item of items) item.attempts++
     try {
       const send = async (): Promise<void> =>
@@ -134,8 +126,8 @@ export const createDelivery = (use: Use<Output>, settings: DeliverySettings, hos
           items.map(({ notice }) => notice),
           signal,
         )
-      await span.run(() => orCut(send(), signal))
-      took('delivered')
+      await attempted.span.run(() => orCut(send(), signal))
+      attempted.as('delivered')
       gate.succeeded()
       for (const item of items) end(item, 'delivered')
       lastError = undefined
@@ -145,29 +137,39 @@ export const createDelivery = (use: Use<Output>, settings: DeliverySettings, hos
       const error = attempt.timedOut
         ? new YarakError('timed_out', `no answer within ${settings.timeout} ms`, partOf(thrown))
         : asYarakError(thrown)
-      took('failed')
-      if (items.length > 1) span.fail(error)
+      attempted.as('failed', error)
       if (error.permanent) gate.succeeded()
       else gate.failed(error)
       lastError = messageOf(error)
       return { left: sortFailed(items, error, end), error }
     } finally {
-      if (items.length > 1) span.end()
       attempt.end()
     }
   }
 
-  /** What a try is below: the notice's own span; of several, one that points to all of them, and they to it. */
-  const sendSpan = (items: readonly Item[]): Span => {
+  /** A try under way, and the span that it is below: the notice's own; of several, one that is linked with all of them. */
+  const sending = (items: readonly Item[]) => {
     const [first, ...others] = items as readonly [Item, ...Item[]]
-    if (others.length === 0 || host.tracing.idle) return first.span
-    const span = host.tracing.start(`send ${id}`, {
-      parent: first.span,
-      links: others.map((item) => item.span),
-      attributes: { 'yarak.output': id, 'messaging.batch.message_count': items.length },
-    })
-    for (const item of others) item.span.link(span)
-    return span
+    const own =
+      others.length === 0 || host.tracing.idle
+        ? undefined
+        : host.tracing.start(`send ${id}`, {
+            parent: first.span,
+            links: others.map((item) => item.span),
+            attributes: { 'yarak.output': id, 'messaging.batch.message_count': items.length },
+          })
+    if (own) for (const item of others) item.span.link(own)
+    const span = own ?? first.span
+    const begun = performance.now()
+    return {
+      span,
+      as(outcome: 'delivered' | 'failed', error?: YarakError): void {
+        const seconds = (performance.now() - begun) / 1_000
+        host.counters.observe('yarak_delivery_duration_seconds', seconds, { output: id, outcome }, span)
+        if (error) own?.fail(error)
+        own?.end()
+      },
+    }
   }
 
   const deliver = async (batch: readonly Item[]): Promise<void> => {

@@ -114,7 +114,7 @@ export const createTracing = (version: string, { clean, ids }: TracingOptions = 
     },
     remote(traceparent, cluster) {
       const id = traceparent === undefined ? undefined : spanContextOf(traceparent)
-      const span = trace.wrapSpanContext(id ?? INVALID_SPAN_CONTEXT)
+      const span = trace.wrapSpanContext(id ? { ...id, isRemote: true } : INVALID_SPAN_CONTEXT)
       return wrap(span, within(id ? trace.setSpan(ROOT_CONTEXT, span) : ROOT_CONTEXT, cluster), now, clean)
     },
     start(name, options = {}) {
@@ -153,7 +153,7 @@ const TRACEPARENT = /^00-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})$/
 /** The span that a `traceparent` names; ids of zeros name none. */
 const spanContextOf = (traceparent: string): SpanContext | undefined => {
   const [, traceId = '', spanId = '', flags = ''] = TRACEPARENT.exec(traceparent) ?? []
-  const context = { traceId, spanId, traceFlags: Number.parseInt(flags, 16), isRemote: true }
+  const context = { traceId, spanId, traceFlags: Number.parseInt(flags, 16) }
   return isSpanContextValid(context) ? context : undefined
 }
 

@@ -199,7 +199,9 @@ describe('guards and modes', () => {
         .all()
         .filter(({ name }) => name === 'action test:change')
         .map(({ events }) => events),
-    ).toEqual([0, 1].map(() => [{ name: 'guard', attributes: { 'yarak.verdict': 'refused', 'yarak.reason': reason } }]))
+    ).toMatchObject(
+      [0, 1].map(() => [{ name: 'guard', attributes: { 'yarak.verdict': 'refused', 'yarak.reason': reason } }]),
+    )
   })
 
   it('a rule file cannot lift a guard, the options can name more', async () => {

@@ -233,7 +233,7 @@ describe('inputs', () => {
     await gateway.start()
     await expect
       .poll(() => gateway.health().inputs)
-      .toContainEqual({ id: 'shaky', state: 'failing', error: 'the broker is down' })
+      .toContainEqual(expect.objectContaining({ id: 'shaky', state: 'failing', error: 'the broker is down' }))
     expect((await gateway.ops.request('/readyz')).status).toBe(503)
     await gateway.ended()
     await gateway.stop()

@@ -54,6 +54,8 @@ describe('budgets of a gateway', () => {
     expect(gone).toEqual(['a', 'b'])
     const verdicts = spans.all().flatMap(({ name, events }) => (name === 'action test:probe' ? events : []))
     expect(verdicts).toMatchObject([
+      { name: 'guard', attributes: { 'yarak.verdict': 'allowed', 'yarak.subject': 'pod/shop/a' } },
+      { name: 'guard', attributes: { 'yarak.verdict': 'allowed', 'yarak.subject': 'pod/shop/b' } },
       { name: 'guard', attributes: { 'yarak.verdict': 'refused', 'yarak.reason': 'budget' } },
     ])
     const metrics = await (await gateway.ops.request('/metrics')).text()

@@ -51,7 +51,7 @@ describe('a CloudEvent in the structured form', () => {
     const alone = await post(body, STRUCTURED)
     expect(alone.io.emitted[0]?.options.headers).toEqual({ traceparent: TRACE, tracestate: 'a=b' })
     const inRequest = await post(body, { ...STRUCTURED, traceparent: OTHER })
-    expect(inRequest.io.emitted[0]?.options.headers).toMatchObject({ traceparent: OTHER, tracestate: undefined })
+    expect(inRequest.io.emitted[0]?.options.headers).toEqual({ traceparent: OTHER })
   })
 
   it('of a batch that is wrong leaves the others alone', async () => {
@@ -86,7 +86,7 @@ describe('a CloudEvent in the binary form', () => {
       tracestate: 'a=b',
     })
     const { io } = await post(body, { ...headers, traceparent: OTHER })
-    expect(io.emitted[0]?.options.headers).toMatchObject({ traceparent: OTHER, tracestate: undefined })
+    expect(io.emitted[0]?.options.headers).toEqual({ traceparent: OTHER })
   })
 
   it('of another version is refused', async () => {
