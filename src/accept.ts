@@ -20,7 +20,7 @@ import { matchSpan, receptionSpan } from './reception.ts'
 import type { Reception, Responder } from './respond.ts'
 import { rawText } from './stored.ts'
 import { targetOf } from './target.ts'
-import type { Span, Tracing } from './telemetry.ts'
+import { NO_SPAN, type Span, type Tracing } from './telemetry.ts'
 import type { TraceSettings } from './trace-settings.ts'
 
 /** Where events come from: an input, or the host program. */
@@ -89,7 +89,7 @@ export const createAcceptor = (host: AcceptorHost): Acceptor => {
     host.compat?.accepted(event)
     if (event.source === 'internal') counters.add('yarak_falco_internal_total', { rule: event.rule })
     const wanted = select(event)
-    if (wanted.nobody) return pass(wanted, source, reception(wanted, options, source, at))
+    if (wanted.nobody) return pass(wanted, source, isTraced(options) ? reception(wanted, options, source, at) : NO_SPAN)
     return admit(wanted, { source, raw, options, at })
   }
 
@@ -111,6 +111,10 @@ export const createAcceptor = (host: AcceptorHost): Acceptor => {
       throw error
     }
   }
+
+  /** An event that nobody wants is worth a span when somebody looks for it. */
+  const isTraced = ({ headers = {} }: EmitOptions): boolean =>
+    host.traced.unmatched || Object.keys(headers).some((name) => name !== 'baggage' && headers[name] !== undefined)
 
   /** Nobody wants the event: it takes no place, and is settled at once. */
   const pass = ({ generation, scope }: Wanted, source: Source, span: Span): Receipt => {

@@ -118,7 +118,7 @@ export const createTracing = (version: string, { clean, ids }: TracingOptions = 
       return wrap(span, within(id ? trace.setSpan(ROOT_CONTEXT, span) : ROOT_CONTEXT, cluster), now, clean)
     },
     start(name, options = {}) {
-      if (isIdle()) return NOTHING
+      if (isIdle()) return NO_SPAN
       const parent = parentContext(options)
       if (options.group !== undefined && ids && !trace.getSpanContext(parent)) ids.next(fnv128(options.group))
       const cluster = (options.attributes?.[CLUSTER] ?? parent.getValue(CLUSTER_KEY)) as string | undefined
@@ -162,8 +162,8 @@ const linkTo = (to: Span | string): Link[] => {
   return context ? [{ context }] : []
 }
 
-/** Without a provider nothing is recorded, and there is nothing to pass on. */
-const NOTHING: Span = Object.freeze({
+/** A span of nothing: nothing is recorded, and there is nothing to pass on. As all are without a provider. */
+export const NO_SPAN: Span = Object.freeze({
   traceId: undefined,
   traceparent: undefined,
   set: () => {},
@@ -179,7 +179,7 @@ const wrap = (span: ApiSpan, own: Context, now: () => number, clean?: (text: str
   const cleaned = <A>(attributes: A): A => (clean ? mapTexts(attributes, clean) : attributes)
   const id = span.spanContext()
   const valid = isSpanContextValid(id)
-  if (!valid && !span.isRecording()) return NOTHING
+  if (!valid && !span.isRecording()) return NO_SPAN
   const wrapped: Span = {
     traceId: valid ? id.traceId : undefined,
     traceparent: valid ? `00-${id.traceId}-${id.spanId}-0${id.traceFlags & 1}` : undefined,

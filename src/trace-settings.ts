@@ -10,6 +10,13 @@ export const traceSettings = z.strictObject({
       'Fields of the event that spans tell, as `falco.field.<name>`. Command lines and paths may hold secrets, so that ' +
         'nothing is told but what is named here. Default none.',
     ),
+  unmatched: z
+    .boolean()
+    .default(false)
+    .describe(
+      'Also of events that no rule and no output wants there are spans; there always are when the sender of an event ' +
+        'traces it. Default false: on most clusters these are nearly all events.',
+    ),
   groupBy: z
     .enum(['event', 'target'])
     .default('event')

@@ -130,6 +130,27 @@ describe('a batch', () => {
   })
 })
 
+describe('an event that nobody wants', () => {
+  const names = async (options: GatewayOptions, headers: Record<string, string> = {}): Promise<string[]> => {
+    const gateway = createGateway(options)
+    await gateway.emit(alert(), { headers })
+    await gateway.stop()
+    return spans.all().map(({ name }) => name)
+  }
+
+  it('has no spans', async () => {
+    expect(await names({})).toEqual([])
+    expect(await names({}, { baggage: 'a=b' })).toEqual([])
+  })
+
+  it('has them when its sender traces it, or a setting says so', async () => {
+    const traceparent = '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01'
+    expect(await names({}, { traceparent })).toEqual(['match', 'receive host'])
+    expect(spans.one('receive host').parentId).toBe('00f067aa0ba902b7')
+    expect(await names({ telemetry: { unmatched: true } })).toHaveLength(4)
+  })
+})
+
 describe('fields of the event', () => {
   const reception = async (options: GatewayOptions): Promise<SpanRecord['attributes']> => {
     const gateway = answering([probe(() => 'x')({})], options)
@@ -169,7 +190,7 @@ describe('fields of the event', () => {
 describe('a trace of a target', () => {
   const asked = async (options: GatewayOptions, headers = {}): Promise<string[]> => {
     const next: string[] = []
-    const gateway = createGateway({ ...options, traceIds: { next: (id) => void next.push(id) } })
+    const gateway = createGateway({ ...options, outputs: [sink().use], traceIds: { next: (id) => void next.push(id) } })
     await gateway.emit(alert(), { headers })
     await gateway.stop()
     return next

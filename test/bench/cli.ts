@@ -7,6 +7,7 @@ import { matcherRows } from './matcher.ts'
 import { compare, type Result, short } from './measure.ts'
 import { responseRows } from './responses.ts'
 import { streamRows } from './streams.ts'
+import { tracingRows } from './tracing.ts'
 
 const HELP = `npm run bench -- [options]
   --only <name>    one row, e.g. http or file (repeatable)
@@ -25,7 +26,7 @@ const { values } = parseArgs({
   },
 })
 
-const rows = [...httpRows, ...deliveryRows, ...streamRows, ...matcherRows, ...responseRows]
+const rows = [...httpRows, ...deliveryRows, ...streamRows, ...matcherRows, ...responseRows, ...tracingRows]
 const names = [...rows.map(({ name }) => name), 'loop-delay', 'memory']
 const isAsked = (name: string): boolean => !values.only || values.only.includes(name)
 const told = (line: string): void => void process.stderr.write(`${line}\n`)
@@ -53,7 +54,7 @@ const print = (results: readonly Result[], delay?: number, rss?: { first: number
       short(anchor),
       mid,
       `${least} - ${most}`,
-      `>= ${goal}`,
+      `>= ${Number(goal.toFixed(3))}`,
       ratio[0] >= goal ? 'ok' : 'below',
     ])
   }
