@@ -6,7 +6,6 @@ import {
   type Context,
   context,
   createContextKey,
-  INVALID_SPAN_CONTEXT,
   isSpanContextValid,
   type Link,
   propagation,
@@ -97,8 +96,6 @@ const KINDS = {
 /** What the API uses until a program sets up tracing. */
 const NO_PROVIDER = new ProxyTracerProvider().getDelegate()
 
-const CONTEXTS = new WeakMap<Span, Context>()
-
 /** Tracing through whatever OpenTelemetry provider is registered; without one, spans cost next to nothing. */
 export const createTracing = (version: string, { clean, ids }: TracingOptions = {}): Tracing => {
   const tracer = trace.getTracer('yarak', version)
@@ -114,8 +111,9 @@ export const createTracing = (version: string, { clean, ids }: TracingOptions = 
     },
     remote(traceparent, cluster) {
       const id = traceparent === undefined ? undefined : spanContextOf(traceparent)
-      const span = trace.wrapSpanContext(id ? { ...id, isRemote: true } : INVALID_SPAN_CONTEXT)
-      return wrap(span, within(id ? trace.setSpan(ROOT_CONTEXT, span) : ROOT_CONTEXT, cluster), now, clean)
+      if (!id) return NO_SPAN
+      const span = trace.wrapSpanContext({ ...id, isRemote: true })
+      return new OpenSpan(span, { context: within(trace.setSpan(ROOT_CONTEXT, span), cluster), now, clean })
     },
     start(name, options = {}) {
       if (isIdle()) return NO_SPAN
@@ -133,7 +131,9 @@ export const createTracing = (version: string, { clean, ids }: TracingOptions = 
         },
         parent,
       )
-      return wrap(span, within(trace.setSpan(parent, span), cluster), now, clean)
+      // what an SDK does not record and does not know by an id is nothing
+      if (!span.isRecording() && !isSpanContextValid(span.spanContext())) return NO_SPAN
+      return new OpenSpan(span, { context: within(trace.setSpan(parent, span), cluster), now, clean })
     },
   }
 }
@@ -146,7 +146,8 @@ const within = (at: Context, cluster: string | undefined): Context =>
   cluster === undefined ? at : at.setValue(CLUSTER_KEY, cluster)
 
 const parentContext = ({ parent, from }: StartOptions): Context =>
-  (parent && CONTEXTS.get(parent)) ?? (from ? propagation.extract(context.active(), from) : context.active())
+  (parent instanceof OpenSpan ? parent.context : undefined) ??
+  (from ? propagation.extract(context.active(), from) : context.active())
 
 const TRACEPARENT = /^00-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})$/
 
@@ -175,29 +176,69 @@ export const NO_SPAN: Span = Object.freeze({
   headers: () => ({}),
 })
 
-const wrap = (span: ApiSpan, own: Context, now: () => number, clean?: (text: string) => string): Span => {
-  const cleaned = <A>(attributes: A): A => (clean ? mapTexts(attributes, clean) : attributes)
-  const id = span.spanContext()
-  const valid = isSpanContextValid(id)
-  if (!valid && !span.isRecording()) return NO_SPAN
-  const wrapped: Span = {
-    traceId: valid ? id.traceId : undefined,
-    traceparent: valid ? `00-${id.traceId}-${id.spanId}-0${id.traceFlags & 1}` : undefined,
-    set: (attributes) => void span.setAttributes(cleaned(attributes)),
-    event: (name, attributes) => void span.addEvent(name, attributes && cleaned(attributes)),
-    fail(error) {
-      span.setStatus({ code: SpanStatusCode.ERROR, message: clean ? clean(messageOf(error)) : messageOf(error) })
-      span.setAttribute('error.type', reasonOf(error))
-    },
-    end: (at) => span.end(at ?? now()),
-    link: (to) => void span.addLinks(linkTo(to)),
-    run: (fn) => context.with(own, fn),
-    headers() {
-      const carrier: Record<string, string> = {}
-      propagation.inject(own, carrier)
-      return carrier
-    },
+/** A class, since there are several spans for each event. */
+class OpenSpan implements Span {
+  readonly traceId: string | undefined
+  readonly #id: SpanContext
+  readonly #span: ApiSpan
+  readonly #within: Within
+
+  constructor(span: ApiSpan, within: Within) {
+    this.#span = span
+    this.#within = within
+    this.#id = span.spanContext()
+    this.traceId = this.#id.traceId
   }
-  CONTEXTS.set(wrapped, own)
-  return wrapped
+
+  /** What is started below it has this as its parent. */
+  get context(): Context {
+    return this.#within.context
+  }
+
+  get traceparent(): string {
+    const { traceId, spanId, traceFlags } = this.#id
+    return `00-${traceId}-${spanId}-0${traceFlags & 1}`
+  }
+
+  #cleaned<A>(attributes: A): A {
+    const { clean } = this.#within
+    return clean ? mapTexts(attributes, clean) : attributes
+  }
+
+  set(attributes: SpanAttributes): void {
+    this.#span.setAttributes(this.#cleaned(attributes))
+  }
+
+  event(name: string, attributes?: SpanAttributes): void {
+    this.#span.addEvent(name, attributes && this.#cleaned(attributes))
+  }
+
+  fail(error: unknown): void {
+    this.#span.setStatus({ code: SpanStatusCode.ERROR, message: this.#cleaned(messageOf(error)) })
+    this.#span.setAttribute('error.type', reasonOf(error))
+  }
+
+  end(at?: number): void {
+    this.#span.end(at ?? this.#within.now())
+  }
+
+  link(to: Span | string): void {
+    this.#span.addLinks(linkTo(to))
+  }
+
+  run<T>(fn: () => T): T {
+    return context.with(this.#within.context, fn)
+  }
+
+  headers(): Record<string, string> {
+    const carrier: Record<string, string> = {}
+    propagation.inject(this.#within.context, carrier)
+    return carrier
+  }
+}
+
+interface Within {
+  readonly context: Context
+  now(): number
+  readonly clean?: ((text: string) => string) | undefined
 }
