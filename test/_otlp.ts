@@ -37,8 +37,8 @@ export const receiver = async () => {
     url: `http://127.0.0.1:${(server.address() as { port: number }).port}`,
     received,
     answer,
-    spans: (): OtlpSpan[] => received.flatMap(({ spans }) => spans),
-    names: (): string[] => received.flatMap(({ spans }) => spans.map(({ name }) => name)),
+    spans: (): OtlpSpan[] => received.filter(isOfTraces).flatMap(({ spans }) => spans),
+    names: (): string[] => received.filter(isOfTraces).flatMap(({ spans }) => spans.map(({ name }) => name)),
     close: () =>
       new Promise<void>((done) => {
         server.close(() => done())
@@ -46,6 +46,9 @@ export const receiver = async () => {
       }),
   }
 }
+
+/** What is exported beside them goes to other paths. */
+const isOfTraces = ({ path }: Received): boolean => !/\/v1\/(metrics|logs)$/.test(path)
 
 const bodyOf = async (request: IncomingMessage): Promise<Buffer> => {
   const body = Buffer.concat(await request.toArray())

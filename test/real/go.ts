@@ -13,9 +13,12 @@ interface GoSource {
   readonly module: string
   readonly moduleVersion: string
   /** Folder of the main package inside the module. */
-  readonly folder: string
+  readonly folder?: string
+  /** The text of a main package that is used instead of the module's own. */
+  readonly main?: string
   /** Variables that the linker sets, e.g. the version that the program reports. */
   readonly variables?: Record<string, string>
+  readonly tags?: readonly string[]
 }
 
 /** A part that is one program of a Go module. */
@@ -47,15 +50,16 @@ const build = (spec: GoSource, binary: string, say: Say): Promise<void> =>
       say(`${spec.name}: getting ${spec.module} ${spec.moduleVersion}`)
       await wrap(wrapper, spec)
       say(`${spec.name}: building it, which takes minutes the first time`)
-      const flags = ['-trimpath', '-ldflags', linkFlags(spec.variables ?? {}), '-o', unfinished]
-      await go(['build', ...flags, `${spec.module}/${spec.folder}`], wrapper)
+      const { module, folder = '', main, tags = [], variables = {} } = spec
+      const flags = ['-trimpath', '-tags', tags.join(), '-ldflags', linkFlags(variables), '-o', unfinished]
+      await go(['build', ...flags, main ? '.' : `${module}/${folder}`], wrapper)
     } finally {
       rmSync(wrapper, { recursive: true, force: true })
     }
   })
 
 /** A replacement by a folder cannot be followed outside the module: the version that it requires is used instead. */
-const wrap = async (dir: string, { module, moduleVersion }: GoSource): Promise<void> => {
+const wrap = async (dir: string, { module, moduleVersion, main }: GoSource): Promise<void> => {
   const answer = await go(['mod', 'download', '-json', `${module}@v${moduleVersion}`])
   const { Dir: source } = JSON.parse(answer) as { Dir: string }
   const mod = readFileSync(join(source, 'go.mod'), 'utf8')
@@ -64,4 +68,5 @@ const wrap = async (dir: string, { module, moduleVersion }: GoSource): Promise<v
   mkdirSync(dir)
   writeFileSync(join(dir, 'go.mod'), `${mod}\nrequire ${module} v${moduleVersion}\n`)
   copyFileSync(join(source, 'go.sum'), join(dir, 'go.sum'))
+  if (main) writeFileSync(join(dir, 'main.go'), main)
 }

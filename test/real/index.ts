@@ -16,6 +16,7 @@ import { redis } from './redis.ts'
 import { rsyslog } from './rsyslog.ts'
 import { s3 } from './s3.ts'
 import { smtp } from './smtp.ts'
+import { tempo } from './tempo.ts'
 
 /** A part, and the versions that `start` knows when there are several. */
 export interface Entry {
@@ -27,7 +28,7 @@ export const entries: readonly Entry[] = [
   { part: kafka, versions: kafkaVersions },
   { part: kubernetes },
   { part: helm, versions: helmVersions },
-  ...[jaeger, redis, nats, rabbitmq, mosquitto, postgres].map((part: Part<object>) => ({ part })),
+  ...[jaeger, tempo, redis, nats, rabbitmq, mosquitto, postgres].map((part: Part<object>) => ({ part })),
   ...[prometheus, alertmanager, loki, rsyslog, smtp, s3].map((part: Part<object>) => ({ part })),
   ...[falcosidekick, talon].map((part: Part<object>) => ({ part })),
 ]

@@ -4,6 +4,8 @@
 export interface SpanNode {
   readonly id: string
   readonly parentId: string | undefined
+  /** What vendors say of the trace, as the header `tracestate` has it; empty when there is none. */
+  readonly traceState: string
   readonly name: string
   readonly kind: 'unspecified' | 'internal' | 'server' | 'client' | 'producer' | 'consumer'
   readonly status: { readonly code: 'unset' | 'ok' | 'error'; readonly message: string }
@@ -51,6 +53,7 @@ interface AnyValue {
 interface OtlpSpan {
   spanId: string
   parentSpanId?: string
+  traceState?: string
   name: string
   kind?: string | number
   status?: { code?: string | number; message?: string }
@@ -83,6 +86,7 @@ export const readSpans = (groups: readonly ResourceSpans[]): SpanNode[] =>
 const readSpan = (span: OtlpSpan, resource: Attributes): SpanNode => ({
   id: readId(span.spanId),
   parentId: readParent(span.parentSpanId),
+  traceState: span.traceState ?? '',
   name: span.name,
   kind: readEnum(kinds, span.kind),
   status: { code: readEnum(codes, span.status?.code), message: span.status?.message ?? '' },

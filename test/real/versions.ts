@@ -24,6 +24,9 @@ export const versions = {
   /** The npm package, pinned by package.json too. */
   smtpServer: '3.21.6',
   loki: '3.7.8',
+  /** Tempo 2 between 2.1 and 2.2: its releases are no versions of its Go module, but this commit is one. */
+  tempo: '2.1',
+  tempoModule: '1.5.1-0.20230524121406-1dc1bfe7085b',
   versitygw: '1.8.0',
   /** Debian's versions without their revision, which changes with every security fix. */
   redis: '5:7.0.15',
