@@ -7,6 +7,8 @@ import type { SpanRecord } from '../trace-tree.ts'
 const QUIET = 60
 /** Traces kept while they are open; beyond it the oldest is let go. */
 const MAX_TRACES = 2_000
+/** Spans of one trace that are kept; a trace that grows beyond it, as that of a busy target can, is told in parts. */
+const MAX_SPANS = 10_000
 
 interface OpenTrace {
   open: number
@@ -17,11 +19,14 @@ interface OpenTrace {
 /** A span processor that hands over whole traces, once nothing of them is open any more. */
 export const collector = (onTrace: (spans: readonly SpanRecord[]) => void) => {
   const traces = new Map<string, OpenTrace>()
+  const tell = (spans: readonly SpanRecord[]): void => {
+    if (spans.some(({ name }) => name.startsWith('respond '))) onTrace(spans)
+  }
   const flush = (traceId: string): void => {
     const found = traces.get(traceId)
     clearTimeout(found?.timer)
     traces.delete(traceId)
-    if (found?.spans.some(({ name }) => name.startsWith('respond '))) onTrace(found.spans)
+    if (found) tell(found.spans)
   }
   return {
     onStart(span: { spanContext(): { traceId: string } }) {
@@ -37,7 +42,7 @@ export const collector = (onTrace: (spans: readonly SpanRecord[]) => void) => {
       const { traceId } = span.spanContext()
       const found = traces.get(traceId)
       if (!found) return
-      found.spans.push(recordOf(span))
+      if (found.spans.push(recordOf(span)) >= MAX_SPANS) tell(found.spans.splice(0))
       if (--found.open === 0) found.timer = setTimeout(() => flush(traceId), QUIET).unref()
     },
     async forceFlush() {},
