@@ -72,7 +72,7 @@ const keepReading = async (
     for (const one of fresh) if (crowd.open.size < maxFiles) crowd.begin(one, marks, isFirst)
     const isFull = found.some(({ path }) => !crowd.open.has(path)) && crowd.open.size >= maxFiles
     if (isFull && !warned)
-      io.log.warn(`more files are found than may be read: raise maxFiles, or exclude some`, { maxFiles })
+      io.log.warn('more files are found than may be read: raise maxFiles, or exclude some', { maxFiles })
     warned = isFull
     if (paths.every((path) => crowd.open.has(path))) return
     await pause(discoverInterval, crowd.signal)
@@ -192,6 +192,6 @@ const warnOfFolders = ({ log }: InputIo): ((folder: string, error: unknown) => v
   return (folder, error) => {
     if (told.has(folder)) return
     told.add(folder)
-    log.warn(`cannot look into ${folder}: ${messageOf(error)}`, { folder })
+    log.warn('a folder cannot be looked into', { folder, error: messageOf(error) })
   }
 }

@@ -181,11 +181,11 @@ const tell = (item: Exclude<TailItem, { kind: 'line' }>, path: string, { log, co
         bytes: item.end - item.start,
       })
     case 'opened':
-      return log.info(`reading ${path}`, { offset: item.end, why: item.why })
+      return log.info('reading a file', { path, offset: item.end, why: item.why })
     case 'trouble':
-      return log.warn(`waiting: ${item.message}`, { path, code: item.code })
+      return log.warn('a file cannot be read: waiting for it', { path, code: item.code, error: item.message })
     case 'recovered':
-      return log.info(`${path} can be read again`)
+      return log.info('a file can be read again', { path })
     case 'lost':
       return log.warn('the file of the checkpoint is gone, what it still held is lost: starting with the new one', {
         path,

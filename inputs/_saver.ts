@@ -26,7 +26,7 @@ export const createSaver = (save: () => Promise<void>, log: Log, interval = 500)
       failing = false
     } catch (error) {
       isNew = true
-      if (!failing) log.warn(`the checkpoint could not be saved: ${messageOf(error)}`)
+      if (!failing) log.warn('the checkpoint could not be saved', { error: messageOf(error) })
       failing = true
     }
   }

@@ -74,7 +74,7 @@ export const createSink = <T>(
   const refuse = (code: string, why: string, { place, at }: Handed<T>): void => {
     settled.add(place)()
     if (++refused > LOGGED && refused % 1_000 !== 0) return
-    io.log.warn(`a line was refused: ${why}`, { at: where(at), code, refused })
+    io.log.warn('a line was refused', { at: where(at), code, error: why, refused })
   }
 
   const refuseLong = (line: Handed<T>): void => {

@@ -1,5 +1,14 @@
 /** Prometheus Alertmanager: one alert for each notice, to every host of a list. */
-import { defineOutput, duration, type HttpRequest, type Notice, PRIORITIES, YarakError, z } from '../src/plugin.ts'
+import {
+  defineOutput,
+  duration,
+  type HttpRequest,
+  messageOf,
+  type Notice,
+  PRIORITIES,
+  YarakError,
+  z,
+} from '../src/plugin.ts'
 import { alertOf } from './_alert.ts'
 import { headers, serverUrl } from './_settings.ts'
 
@@ -87,7 +96,12 @@ with several hosts, those that did not take the alert are logged and do not make
         const results = await Promise.allSettled(requestsOf(notice, settings).map((one) => io.http(one, signal)))
         const failed = results.filter((one) => one.status === 'rejected')
         if (failed.length === results.length) throw mostHopeful(results)
-        if (failed.length > 0) io.log.warn(`${failed.length} of ${results.length} hosts did not take the alert`)
+        if (failed.length > 0)
+          io.log.warn('hosts did not take the alert', {
+            failed: failed.length,
+            hosts: results.length,
+            error: messageOf(mostHopeful(failed)),
+          })
       }
     },
   }),

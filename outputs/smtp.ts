@@ -82,7 +82,7 @@ const deliver = async (mails: Mailer, notice: Notice, settings: Config, io: Io, 
   const attributes = { 'server.address': host, 'server.port': port, 'network.protocol.name': 'smtp' }
   const { envelope, message } = await composed(notice, settings)
   const refused = await io.call({ name: `send ${host}`, attributes }, () => mails.send(envelope, message, signal))
-  if (refused.length > 0) io.log.warn(`${refused.length} of ${envelope.to.length} recipients were refused`, { refused })
+  if (refused.length > 0) io.log.warn('recipients were refused', { refused, recipients: envelope.to.length })
 }
 
 /** @param connect stands in for the connection in a test */

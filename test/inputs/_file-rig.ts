@@ -62,6 +62,9 @@ export const texts = (io: TestInputIo): string[] => io.emitted.map(({ raw }) => 
 export const positions = (io: TestInputIo): (string | undefined)[] => io.emitted.map(({ options }) => options.position)
 export const warnings = (io: TestInputIo): string[] =>
   io.lines.filter(({ level }) => level === 'warn').map(({ message }) => message)
+/** What the warnings give as the reason. */
+export const errors = (io: TestInputIo): unknown[] =>
+  io.lines.filter(({ level }) => level === 'warn').map(({ fields }) => fields.error)
 
 /** Accepts everything; settles what it is told to, by text. */
 export const byHand = (): { emit: InputIo['emit']; settle: (text: string) => void } => {

@@ -125,9 +125,7 @@ describe('a pattern', () => {
   it.skipIf(process.getuid?.() === 0)('says once that a folder may not be read', async () => {
     mkdirSync(at('closed'), { mode: 0 })
     const { io } = start({ path: at('closed/*.log') })
-    await expect
-      .poll(() => warnings(io))
-      .toEqual([expect.stringContaining(`cannot look into ${at('closed')}`) as string])
+    await expect.poll(() => warnings(io)).toEqual(['a folder cannot be looked into'])
     await aWhile()
     expect(warnings(io)).toHaveLength(1)
   })

@@ -12,7 +12,19 @@ import {
 } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
-import { dir, fileRig, path, positions, readOnce, start, stop, texts, warnings, type Running } from './_file-rig.ts'
+import {
+  dir,
+  errors,
+  fileRig,
+  path,
+  positions,
+  readOnce,
+  start,
+  stop,
+  texts,
+  warnings,
+  type Running,
+} from './_file-rig.ts'
 
 fileRig()
 
@@ -107,7 +119,7 @@ describe('while it is followed', () => {
 
   it('comes late, and is read whole', async () => {
     const { io } = start()
-    await expect.poll(() => warnings(io)).toEqual([`waiting: ${path} is not there`])
+    await expect.poll(() => errors(io)).toEqual([`${path} is not there`])
     put('a\nb')
     await expect.poll(() => texts(io)).toEqual(['a'])
     add('\n')

@@ -15,6 +15,7 @@ import {
   stop,
   texts,
   warnings,
+  errors,
   type Settings,
 } from './_file-rig.ts'
 
@@ -54,7 +55,7 @@ describe('the input file', () => {
   it('begins at the end at the very first start, so that old alerts are not answered', async () => {
     writeFileSync(path, 'old\n')
     const { io } = start()
-    await expect.poll(() => io.lines.map(({ message }) => message)).toEqual([`reading ${path}`])
+    await expect.poll(() => io.lines).toMatchObject([{ message: 'reading a file', fields: { path } }])
     appendFileSync(path, 'new\n')
     await expect.poll(() => texts(io)).toEqual(['new'])
   })
@@ -94,8 +95,8 @@ describe('lines that cannot be taken', () => {
     expect(one.io.lines.filter(({ level }) => level === 'warn')).toEqual([
       {
         level: 'warn',
-        message: 'a line was refused: the event is not valid JSON',
-        fields: { at: `${path}:5`, code: 'invalid', refused: 1 },
+        message: 'a line was refused',
+        fields: { at: `${path}:5`, code: 'invalid', error: 'the event is not valid JSON', refused: 1 },
       },
     ])
     expect(await openState().get(path)).toMatchObject({ offset: 9 })
@@ -125,8 +126,8 @@ describe('lines that cannot be taken', () => {
     ])
     expect(io.lines).toContainEqual({
       level: 'warn',
-      message: 'a line was refused: the line is over the limit of maxLine',
-      fields: { at: `${path}:2`, code: 'too_large', refused: 1 },
+      message: 'a line was refused',
+      fields: { at: `${path}:2`, code: 'too_large', error: 'the line is over the limit of maxLine', refused: 1 },
     })
   })
 
@@ -254,7 +255,7 @@ describe('the checkpoint', () => {
     await done
     expect(texts(io)).toEqual(['a', 'b'])
     expect(io.lines.filter(({ level }) => level === 'warn')).toMatchObject([
-      { message: 'the checkpoint could not be saved: the disk is full' },
+      { message: 'the checkpoint could not be saved', fields: { error: 'the disk is full' } },
     ])
   })
 })
@@ -311,14 +312,14 @@ describe('a path that cannot be read', () => {
   it('is waited for, which is said once', async () => {
     mkdirSync(path)
     const { io } = start()
-    await expect.poll(() => warnings(io)).toEqual([`waiting: ${path} is a directory`])
+    await expect.poll(() => errors(io)).toEqual([`${path} is a directory`])
     await new Promise((resolve) => setTimeout(resolve, 30))
     expect(warnings(io)).toHaveLength(1)
     rmSync(path, { recursive: true })
-    await expect.poll(() => warnings(io)).toEqual([`waiting: ${path} is a directory`, `waiting: ${path} is not there`])
+    await expect.poll(() => errors(io)).toEqual([`${path} is a directory`, `${path} is not there`])
     writeFileSync(path, 'a\n')
     await expect.poll(() => texts(io)).toEqual(['a'])
-    expect(io.lines.at(-1)).toMatchObject({ level: 'info', message: `${path} can be read again` })
+    expect(io.lines.at(-1)).toMatchObject({ level: 'info', message: 'a file can be read again', fields: { path } })
   })
 
   it('ends once with an error that says why, after the other files are done', async () => {

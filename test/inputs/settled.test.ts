@@ -93,7 +93,9 @@ describe('the saver', () => {
       saver.changed()
       await saver.flush()
     }
-    expect(io.lines).toMatchObject([{ level: 'warn', message: 'the checkpoint could not be saved: the disk is full' }])
+    expect(io.lines).toEqual([
+      { level: 'warn', message: 'the checkpoint could not be saved', fields: { error: 'the disk is full' } },
+    ])
     works = true
     await saver.flush()
     expect(saves).toBe(1)

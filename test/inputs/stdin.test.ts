@@ -60,7 +60,7 @@ describe('the input stdin', () => {
     expect(texts(io)).toEqual(['good', 'good'])
     expect(io.counted).toEqual([])
     expect(io.lines).toMatchObject([
-      { level: 'warn', message: 'a line was refused: the event is not valid JSON', fields: { at: 'line 2' } },
+      { level: 'warn', message: 'a line was refused', fields: { at: 'line 2', error: 'the event is not valid JSON' } },
     ])
   })
 
@@ -70,7 +70,7 @@ describe('the input stdin', () => {
     expect(texts(io)).toEqual(['short'])
     expect(io.counted).toEqual(['rejected too_large'])
     expect(io.lines).toMatchObject([
-      { message: 'a line was refused: the line is over the limit of maxLine', fields: { at: 'line 1' } },
+      { message: 'a line was refused', fields: { at: 'line 1', error: 'the line is over the limit of maxLine' } },
     ])
     expect(io.lost).toMatchObject([{ reason: 'too_large', body: Buffer.from('x'.repeat(100)), position: 'line 1' }])
   })

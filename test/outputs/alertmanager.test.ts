@@ -221,7 +221,13 @@ describe('alertmanager', () => {
     it('has delivered when one took it, and logs that others did not', async () => {
       const { io, sender } = await open({ hostPort }, answering(500, 200))
       await sender.send([aNotice()], NEVER)
-      expect(io.lines).toMatchObject([{ level: 'warn', message: '1 of 2 hosts did not take the alert' }])
+      expect(io.lines).toEqual([
+        {
+          level: 'warn',
+          message: 'hosts did not take the alert',
+          fields: { failed: 1, hosts: 2, error: expect.stringContaining('500') as string },
+        },
+      ])
     })
 
     it.each([

@@ -213,7 +213,7 @@ describe('a server', () => {
     await send()
     expect(fake.mails).toHaveLength(1)
     expect(io.lines).toEqual([
-      { level: 'warn', message: '1 of 3 recipients were refused', fields: { refused: ['b@e.com'] } },
+      { level: 'warn', message: 'recipients were refused', fields: { refused: ['b@e.com'], recipients: 3 } },
     ])
   })
 
