@@ -6,20 +6,22 @@ import type { Listener } from '../config/listen.ts'
 import type { Counters } from '../counters.ts'
 import { messageOf } from '../errors.ts'
 import type { Gateway } from '../gateway.ts'
+import { answerReady, type WholeHealth } from '../ops.ts'
 import type { Log } from '../plugin.ts'
-import type { ListenerStatus } from '../serve.ts'
 import type { Refused } from './server.ts'
 import { anyOf, type PathTest, readTarget, routed } from './target.ts'
 
 export interface Served {
-  readonly gateway: Pick<Gateway, 'mounts' | 'ops' | 'health'>
+  readonly gateway: Pick<Gateway, 'mounts' | 'ops'>
   /** More routes, at the root. */
   readonly extra: Hono
-  /** Of all listeners: health and metrics tell of them too. */
-  readonly status: () => readonly ListenerStatus[]
+  /** Of the gateway and all listeners. */
+  readonly health: () => WholeHealth
   /** Of all listeners. */
   readonly counters: Counters
   readonly log: Log
+  /** The extra routes are those of the administration. */
+  readonly admin?: true
 }
 
 /**
@@ -67,15 +69,10 @@ const admission = ({ paths, exceptPaths }: Listener): PathTest => {
 }
 
 const createApp = (inputs: readonly Hono[], admitted: PathTest, served: Served) => {
-  const { gateway, extra, status, log } = served
+  const { gateway, extra, health, log } = served
   const root = new Hono<{ Bindings: HttpBindings }>()
   root.use((c, next) => (admitted(c.req.path) ? next() : Promise.resolve(c.notFound())))
-  root.get('/readyz', (c) => {
-    const listeners = status()
-    const now = gateway.health()
-    const ready = now.ready && listeners.every(({ state }) => state === 'listening')
-    return c.json({ ...now, ready, listeners }, ready ? 200 : 503)
-  })
+  root.get('/readyz', (c) => answerReady(c, health()))
   for (const app of [gateway.ops, extra, ...inputs]) root.route('/', app)
   root.notFound((c) => c.json({ error: 'not_found', message: `nothing is served at ${c.req.path}` }, 404))
   root.onError((error, c) => {

@@ -20,11 +20,10 @@ const post = async (url: string, path = '/') => {
 const ask = (url: string, line: string): Promise<string> =>
   raw(url, `${line} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n`).all()
 
-describe('health, metrics and the extra routes', () => {
-  const extra = new Hono().get('/admin/dlq/:id', (c) => c.text(`letter ${c.req.param('id')}`))
-  const everything = () => serve(['127.0.0.1:0'], gatewayWith(mount('all', new Hono(), catchAll('all'))), { extra })
+describe('health and metrics', () => {
+  const everything = () => serve(['127.0.0.1:0'], gatewayWith(mount('all', new Hono(), catchAll('all'))))
 
-  it.each(['/healthz', '/livez', '/readyz', '/metrics', '/ping', '/admin/dlq/7', '/%68ealthz', '/x/../healthz'])(
+  it.each(['/healthz', '/livez', '/readyz', '/metrics', '/ping', '/%68ealthz', '/x/../healthz'])(
     'come before an input that takes every path: %s',
     async (path) => {
       const { first } = everything()
@@ -38,6 +37,46 @@ describe('health, metrics and the extra routes', () => {
     const { first } = everything()
     expect((await get(`${await first()}/health`)).text).toBe('all')
     expect((await post(await first(), '/anything')).text).toBe('all')
+  })
+})
+
+describe('the admin routes', () => {
+  const app = new Hono().get('/admin/dlq/:id', (c) => c.text(`letter ${c.req.param('id')}`))
+  const both = () =>
+    serve(['127.0.0.1:0'], gatewayWith(mount('all', new Hono(), catchAll('all'))), {
+      admin: { app, listeners: [listener('127.0.0.1:0')] },
+    })
+
+  it.each(['/admin', '/admin/dlq/7', '/%61dmin/dlq/7', '/x/../admin/dlq/7'])(
+    'are not where events come in, not even for an input that takes every path: %s',
+    async (path) => {
+      for (const method of ['GET', 'POST', 'OPTIONS'])
+        expect(statuses(await ask(await both().first(), `${method} ${path}`))).toEqual([404])
+    },
+  )
+
+  it('have a listener of their own, which takes no events and tells health and metrics', async () => {
+    const { url, logged } = both()
+    const at = await url(1)
+    expect((await get(`${at}/admin/dlq/7`)).text).toBe('letter 7')
+    expect((await get(`${at}/healthz`)).status).toBe(200)
+    expect((await get(`${at}/metrics`)).text).toContain('yarak_listener_up')
+    expect((await post(at)).status).toBe(404)
+    expect(logged).toContainEqual(['info', 'listening', { address: at, admin: true }])
+  })
+
+  it('that cannot be served make the gateway degraded, and not unready', async () => {
+    const { first } = serve(['127.0.0.1:0'], gatewayWith(), {
+      admin: { app, listeners: [listener('unix:/dev/null/none')] },
+    })
+    const url = await first()
+    await expect
+      .poll(async () => JSON.parse((await get(`${url}/readyz`)).text) as object)
+      .toMatchObject({
+        ready: true,
+        status: 'degraded',
+        listeners: [{ state: 'listening' }, { state: 'failing', admin: true }],
+      })
   })
 })
 
@@ -119,7 +158,6 @@ describe('a listener of some paths', () => {
       return true
     },
   )
-  const extra = new Hono().get('/admin/dlq', (c) => c.text('letters'))
   const answers = async (url: string, paths: readonly string[]): Promise<number[]> => {
     const all: number[] = []
     for (const path of paths) {
@@ -131,7 +169,7 @@ describe('a listener of some paths', () => {
 
   it('answers these, and 404 to the others', async () => {
     const at = listener('127.0.0.1:0', { paths: ['/healthz', '/metrics', '/hono'] })
-    const { first } = serve([at], gatewayWith(both), { extra })
+    const { first } = serve([at], gatewayWith(both))
     const url = await first()
     expect(await answers(url, ['/healthz', '/metrics', '/hono'])).toEqual([200, 200, 200])
     expect(await answers(url, ['/', '/ping', '/readyz', '/admin/dlq', '/healthz/'])).toEqual([404, 404, 404, 404, 404])
@@ -140,7 +178,7 @@ describe('a listener of some paths', () => {
 
   it('or all but these, however they are written', async () => {
     const at = listener('127.0.0.1:0', { exceptPaths: ['/admin/*', '/metrics', '/'] })
-    const { first } = serve([at], gatewayWith(both), { extra })
+    const { first } = serve([at], gatewayWith(both))
     const url = await first()
     expect(await answers(url, ['/healthz', '/hono'])).toEqual([200, 200])
     const forbidden = ['/', '/metrics', '/%6detrics', '/x/../metrics', '/admin/dlq', '/%61dmin/dlq', '/./admin/dlq']
