@@ -32,6 +32,7 @@ const OUTCOMES = [
 
 const queries = z.strictObject({
   id: z.string().optional(),
+  trace: z.string().optional(),
   rule: z.string().optional(),
   outcome: z.enum(OUTCOMES).optional(),
   before: z.coerce.number().int().min(1).optional(),

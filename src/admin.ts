@@ -1,30 +1,25 @@
-/** The routes for those who look after a running gateway: dead letters, responses, and the journal. */
-import { createHash, timingSafeEqual } from 'node:crypto'
-import type { IncomingHttpHeaders, IncomingMessage } from 'node:http'
-import { BlockList, isIP, type Socket } from 'node:net'
+/** The routes for those who look after a running gateway: dead letters, responses, journal, outputs, health, and the log. */
 import { type Context, Hono } from 'hono'
 import { z } from 'zod'
+import { type AdminEnv, createGate, type GateOptions } from './admin-gate.ts'
+import { mountLog } from './admin-log.ts'
 import { mountResponses, type ResponsesOptions } from './admin-responses.ts'
 import { asYarakError, YarakError } from './errors.ts'
 import type { Journal, LetterQuery, StoredLetter } from './journal/index.ts'
-import type { OutputHealth } from './health.ts'
+import type { Health, OutputHealth } from './health.ts'
+import type { Levels } from './log-levels.ts'
 
-export interface AdminOptions extends ResponsesOptions {
+export interface AdminOptions extends ResponsesOptions, GateOptions {
   readonly journal: Pick<Journal, 'letters' | 'unbury' | 'stats' | 'responses'>
   /** How the outputs are. Default none. */
   readonly outputs?: () => readonly OutputHealth[]
   /** Tries a dead letter again. When it resolves the letter is removed, when it rejects it stays. */
   replay(letter: StoredLetter): Promise<{ readonly outcome: string }>
-  /**
-   * Asked for as `Authorization: Bearer`. Without one only this machine may ask: over the loopback or a unix socket, not
-   * through a proxy, by a local name, and with the header `x-yarak-admin: 1`, which no web page can send.
-   */
-  readonly token?: string | undefined
-  /** Whether a connection is from this machine. Default: it is over the loopback or a unix socket. */
-  readonly isLocal?: (socket: Socket | undefined) => boolean
+  /** How everything is. Default nothing is told. */
+  readonly health?: () => Health
+  /** The levels of the log. Default they cannot be changed. */
+  readonly levels?: Pick<Levels, 'get' | 'set'>
 }
-
-type Env = { Bindings: { incoming?: IncomingMessage } }
 
 /** A dead letter in a list: its body only by its length. */
 export type LetterSummary = Omit<StoredLetter, 'body'> & { readonly length: number }
@@ -42,36 +37,38 @@ export type Replayed =
   | { readonly id: number; readonly error: string; readonly message: string }
 
 /**
- * The routes below `/admin`. Answers are JSON, an error is `{ error, message }`.
+ * The routes below `/admin`. Answers are JSON, an error is `{ error, message }`. `GET` needs the role `view`, anything else
+ * `operate` and is one line of the audit record.
  *
  * - `GET /admin/dlq?kind&from&reason&after&limit`: dead letters, oldest first; see {@link LetterPage}
  * - `GET /admin/dlq/:id`: one, with its body
  * - `DELETE /admin/dlq/:id`, or `DELETE /admin/dlq` with a filter or `all=true`: `{ removed }`
  * - `POST /admin/dlq/:id/replay`, or `POST /admin/dlq/replay` with a filter or `all=true`: see {@link Replayed}
  * - `GET /admin/outputs`: `{ outputs }`, each with its queue, its breaker and its last error
+ * - `GET /admin/health`: as `/readyz` tells it, but for the listeners, and with 200 in any case
+ * - `GET /admin/log`: `{ level, levels }`; `PUT /admin/log` changes one by `{ area?, level }`, `null` takes a change back
  * - `GET /admin/journal`: its state and what is in it
- * - `GET /admin/responses?id&rule&outcome&before&limit`: responses, the latest first; `id` may be its beginning; see
+ * - `GET /admin/responses?id&trace&rule&outcome&before&limit`: responses, the latest first; an id may be its beginning; see
  *   {@link ResponsePage}
  * - `GET /admin/undoable`: `{ undoable }`, the changes that can be taken back
  * - `POST /admin/responses/:id/undo?step`: `{ undone }`, what became of each change
  *
  * Those for many take the first `limit` of them (default 100, at most 1,000) after the id `after`.
- * @example listen(gateway, listeners, log, { extra: mountAdmin({ journal, gateway, replay: gateway.replay, token }) })
+ * @example
+ * const app = mountAdmin({ journal, gateway, replay: gateway.replay, clients: [{ name: 'ci', role: 'view', token }] })
  */
 export const mountAdmin = (options: AdminOptions): Hono => {
   const { journal } = options
-  const app = new Hono<Env>()
+  const app = new Hono<AdminEnv>()
   app.onError((error, c) => {
     const { code, message, status } = asYarakError(error)
     return c.json({ error: code, message }, status as 400)
   })
-  app.use('/admin/*', async (c, next) => {
-    c.header('cache-control', 'no-store')
-    admit(c, options)
-    await next()
-  })
+  app.notFound((c) => c.json({ error: 'not_found', message: `nothing is served at ${c.req.path}` }, 404))
+  app.use('/admin/*', createGate(options))
 
   app.get('/admin/outputs', (c) => c.json({ outputs: options.outputs?.() ?? [] }))
+  app.get('/admin/health', (c) => c.json(able(options.health)()))
   app.get('/admin/journal', async (c) => c.json(await journal.stats()))
   app.get('/admin/dlq', async (c) => {
     const query = queryOf(c)
@@ -94,8 +91,14 @@ export const mountAdmin = (options: AdminOptions): Hono => {
     return c.json({ removed: await journal.unbury([id]) })
   })
   app.post('/admin/dlq/:id/replay', async (c) => c.json(await replay(await letterOf(c, journal), options)))
+  mountLog(app, options.levels)
   mountResponses(app as unknown as Hono, options)
   return app as unknown as Hono
+}
+
+const able = <T>(part: T | undefined): T => {
+  if (part) return part
+  throw new YarakError('unavailable', 'that is not told here')
 }
 
 const replay = async (letter: StoredLetter, options: AdminOptions): Promise<Replayed> => {
@@ -119,7 +122,7 @@ const pageOf = (letters: readonly StoredLetter[], limit: number): LetterPage => 
   }
 }
 
-const letterOf = async (c: Context<Env>, journal: AdminOptions['journal']): Promise<StoredLetter> => {
+const letterOf = async (c: Context<AdminEnv>, journal: AdminOptions['journal']): Promise<StoredLetter> => {
   const id = Number(c.req.param('id'))
   const [letter] = Number.isSafeInteger(id) ? await journal.letters({ after: id - 1, limit: 1 }) : []
   if (letter?.id !== id) throw new YarakError('not_found', `there is no dead letter ${c.req.param('id')}`)
@@ -141,68 +144,22 @@ const queries = z.strictObject({
 
 type Query = LetterQuery & { readonly limit: number }
 
-const parse = (c: Context<Env>) => {
+const parse = (c: Context<AdminEnv>) => {
   const { success, data, error } = queries.safeParse(c.req.query())
   if (success) return data
   const [issue] = error.issues
   throw new YarakError('invalid', `the query is wrong: ${issue?.path.join('.') ?? ''} ${issue?.message ?? ''}`)
 }
 
-const queryOf = (c: Context<Env>): Query => {
+const queryOf = (c: Context<AdminEnv>): Query => {
   const { all: _all, ...query } = parse(c)
   return query
 }
 
 /** Changing many needs a choice, so that a forgotten filter changes nothing. */
-const chosenBy = (c: Context<Env>): Query => {
+const chosenBy = (c: Context<AdminEnv>): Query => {
   const { kind, from, reason, all } = parse(c)
   if ((kind ?? from ?? reason ?? all) === undefined)
     throw new YarakError('invalid', 'say which: kind, from, reason, or all=true')
   return queryOf(c)
 }
-
-// ── who may ask ─────────────────────────────────────────────────────────────────────────────────────────────────────
-
-const admit = (c: Context<Env>, { token, isLocal = isFromHere }: AdminOptions): void => {
-  if (token !== undefined) {
-    if (!isSame(c.req.header('authorization') ?? '', `Bearer ${token}`))
-      throw new YarakError('unauthorized', 'the bearer token is missing or wrong')
-    return
-  }
-  const socket = c.env?.incoming?.socket
-  const headers = c.req.header()
-  const why =
-    !isLocal(socket) || isProxied(headers) ? ELSEWHERE : isForged(headers, isUnix(socket)) ? FORGED : undefined
-  if (why !== undefined) throw new YarakError('refused', why)
-}
-
-const ELSEWHERE = 'only this machine may ask, since no admin token is set'
-const FORGED = 'without a token the header x-yarak-admin: 1 and a local host name are needed'
-
-/** Takes as long whatever differs. */
-const isSame = (a: string, b: string): boolean => timingSafeEqual(sha256(a), sha256(b))
-
-const sha256 = (text: string): Buffer => createHash('sha256').update(text).digest()
-
-const LOOPBACK = new BlockList()
-LOOPBACK.addSubnet('127.0.0.0', 8)
-LOOPBACK.addAddress('::1', 'ipv6')
-
-const isFromHere = (socket: Socket | undefined): boolean => {
-  const address = socket?.remoteAddress ?? ''
-  const family = isIP(address)
-  return isUnix(socket) || (family !== 0 && LOOPBACK.check(address, family === 6 ? 'ipv6' : 'ipv4'))
-}
-
-/** Not known by a missing address, which a reset TCP socket lacks too, but by where its server listens. */
-const isUnix = (socket: Socket | undefined): boolean =>
-  typeof (socket as { server?: { address?(): unknown } } | undefined)?.server?.address?.() === 'string'
-
-const isProxied = (headers: Record<string, string | undefined>): boolean =>
-  ['x-forwarded-for', 'forwarded', 'x-real-ip', 'via'].some((name) => headers[name] !== undefined)
-
-/** A web page can send neither that header, nor, once its name points to this machine, another host name. */
-const isForged = (headers: Readonly<IncomingHttpHeaders>, unix: boolean): boolean =>
-  headers['x-yarak-admin'] !== '1' || !(unix || LOCAL.test(headers.host ?? ''))
-
-const LOCAL = /^(?:localhost|127\.0\.0\.1|\[::1\])(?::\d+)?$/i

@@ -4,7 +4,7 @@
 export interface AuditEntry {
   /** `admin`: a call that changes something; `guard`: a refusal; `config`: new rules, outputs or guards; `step`: a destructive one; `undo`: a change taken back. */
   readonly kind: 'admin' | 'guard' | 'config' | 'step' | 'undo'
-  /** Who wanted it: `rule <name>`, the name of an admin token or certificate, `unix uid <n>`, `reload`. */
+  /** Who wanted it: `rule <name>`, the name of an admin client, `unix`, `reload`. */
   readonly who: string
   /** What was to be done: the type of an action, `POST /admin/...`, `reload`. */
   readonly what: string
@@ -22,6 +22,8 @@ export interface AuditEntry {
 /** Never rejects and never throws: a record that cannot be written is told in log and health. */
 export interface Audit {
   append(entry: AuditEntry): void
+  /** Why entries cannot be written now; undefined while they can. */
+  readonly lastError?: string | undefined
 }
 
 export const NO_AUDIT: Audit = { append: () => {} }

@@ -9,10 +9,15 @@ const TOKEN = 's3cret-s3cret'
 
 const admin = (gateway?: ResponsesOptions['gateway']) => {
   const journal = memoryJournal()
-  journal.settle('e1', [report('aa1', { rule: 'Shell' })], false)
+  journal.settle('e1', [report('aa1', { rule: 'Shell', traceId: '4bf92f' })], false)
   journal.settle('e2', [report('ab2', { rule: 'Shell', outcome: 'failed' })], false)
   journal.settle('e3', [report('ba3', { rule: 'Other' })], false)
-  const app = mountAdmin({ journal, gateway, token: TOKEN, replay: async () => ({ outcome: 'x' }) })
+  const app = mountAdmin({
+    journal,
+    gateway,
+    clients: [{ name: 'ci', role: 'operate', token: TOKEN }],
+    replay: async () => ({ outcome: 'x' }),
+  })
   return async (method: string, path: string, token = TOKEN) => {
     const answer = await app.request(path, { method, headers: { authorization: `Bearer ${token}` } })
     return { status: answer.status, body: (await answer.json()) as Record<string, unknown> }
@@ -26,13 +31,18 @@ describe('GET /admin/responses', () => {
   it('lists the latest first, each with its report', async () => {
     const { status, body } = await admin()('GET', '/admin/responses')
     expect([status, idsIn(body), body['next']]).toEqual([200, ['ba3', 'ab2', 'aa1'], undefined])
-    expect((body['responses'] as object[])[2]).toEqual({ seq: 1, report: report('aa1', { rule: 'Shell' }), undone: [] })
+    expect((body['responses'] as object[])[2]).toEqual({
+      seq: 1,
+      report: report('aa1', { rule: 'Shell', traceId: '4bf92f' }),
+      undone: [],
+    })
   })
 
   it.each([
     ['rule=Shell', ['ab2', 'aa1']],
     ['outcome=failed', ['ab2']],
     ['id=a', ['ab2', 'aa1']],
+    ['trace=4bf', ['aa1']],
     ['rule=Shell&outcome=succeeded', ['aa1']],
     ['rule=none', []],
     ['before=3', ['ab2', 'aa1']],

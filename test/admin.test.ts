@@ -1,9 +1,4 @@
-import { mkdtempSync, rmSync } from 'node:fs'
-import { request as ask, type Server } from 'node:http'
-import { networkInterfaces, tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { createAdaptorServer } from '@hono/node-server'
-import { afterEach, describe, expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { type AdminOptions, mountAdmin } from '../src/admin.ts'
 import { memoryJournal } from '../src/journal/memory.ts'
 import { YarakError } from '../src/plugin.ts'
@@ -22,7 +17,7 @@ const admin = (more: Partial<AdminOptions> = {}) => {
     replayed.push(id)
     return { outcome: 'delivered' }
   }
-  const app = mountAdmin({ journal, replay, token: TOKEN, ...more })
+  const app = mountAdmin({ journal, replay, clients: [{ name: 'ci', role: 'operate', token: TOKEN }], ...more })
   const send = async (method: string, path: string, headers: Record<string, string> = {}) => {
     const answer = await app.request(path, { method, headers: { authorization: `Bearer ${TOKEN}`, ...headers } })
     return { status: answer.status, headers: answer.headers, body: (await answer.json()) as Record<string, unknown> }
@@ -168,106 +163,5 @@ describe('GET /admin/journal', () => {
     await journal.accept(event('a'))
     await journal.keep(notice('1'))
     expect((await send('GET', '/admin/journal')).body).toEqual({ ...(await journal.stats()) })
-  })
-})
-
-describe('with a token', () => {
-  it.each([
-    {},
-    { authorization: '' },
-    { authorization: 'Bearer wrong' },
-    { authorization: TOKEN },
-    { authorization: `Basic ${TOKEN}` },
-  ])('%j is refused, also from this machine', async (headers) => {
-    const { app, journal } = admin({ isLocal: () => true })
-    for (const [method, path] of [
-      ['GET', '/admin/dlq'],
-      ['GET', '/admin/journal'],
-      ['DELETE', '/admin/dlq/1'],
-    ] as const) {
-      const answer = await app.request(path, {
-        method,
-        headers: { 'x-yarak-admin': '1', host: 'localhost', ...headers },
-      })
-      expect(answer.status).toBe(401)
-      expect(await answer.json()).toEqual({ error: 'unauthorized', message: 'the bearer token is missing or wrong' })
-    }
-    expect(await left(journal)).toEqual([1, 2, 3])
-  })
-})
-
-describe('without a token', () => {
-  const dirs: string[] = []
-  const servers: Server[] = []
-  afterEach(async () => {
-    await Promise.all(servers.splice(0).map((one) => new Promise((done) => one.close(done))))
-    for (const dir of dirs.splice(0)) rmSync(dir, { recursive: true, force: true })
-  })
-
-  /** Listens, and asks over a real connection. */
-  const listening = async (at: { host: string } | { path: string }) => {
-    const { app } = admin({ token: undefined })
-    const server = createAdaptorServer({ fetch: app.fetch }) as Server
-    servers.push(server)
-    await new Promise<void>((done) => server.listen('path' in at ? at : { port: 0, ...at }, done))
-    const bound = server.address()
-    const to =
-      typeof bound === 'string' ? { socketPath: bound } : { host: (at as { host: string }).host, port: bound?.port }
-    return (headers: Record<string, string>) =>
-      new Promise<number>((done, fail) => {
-        const made = ask({ ...to, path: '/admin/dlq', agent: false, headers: { 'x-yarak-admin': '1', ...headers } })
-        made.on('response', (answer) => done(answer.resume().statusCode ?? 0))
-        made.on('error', fail).end()
-      })
-  }
-
-  it('only the loopback may ask', async () => {
-    const from = await listening({ host: '127.0.0.1' })
-    expect(await from({})).toBe(200)
-    expect(await from({ host: 'localhost:2801' })).toBe(200)
-    expect(await from({ host: '[::1]:2801' })).toBe(200)
-  })
-
-  it('a unix socket may ask, whatever the host is called', async () => {
-    const dir = mkdtempSync(join(tmpdir(), 'yarak-admin-'))
-    dirs.push(dir)
-    const from = await listening({ path: join(dir, 'socket') })
-    expect(await from({})).toBe(200)
-    expect(await from({ host: 'gateway' })).toBe(200)
-    expect(await from({ 'x-yarak-admin': '' })).toBe(403)
-  })
-
-  it.each([
-    ['a web page that this machine’s browser shows', { 'x-yarak-admin': '' }],
-    ['a web page whose name was made to point here', { host: 'attacker.example:2801' }],
-    ['a name that only begins as a local one', { host: 'localhost.attacker.example' }],
-    ['a proxy on this machine', { 'x-forwarded-for': '203.0.113.9' }],
-    ['another kind of proxy', { forwarded: 'for=203.0.113.9' }],
-    ['one that says only what it is', { via: '1.1 proxy' }],
-  ])('%s may not', async (_who, headers: Record<string, string>) => {
-    expect(await (await listening({ host: '127.0.0.1' }))(headers)).toBe(403)
-  })
-
-  const outer = Object.values(networkInterfaces())
-    .flatMap((all) => all ?? [])
-    .find(({ internal, family }) => !internal && family === 'IPv4')
-  it.skipIf(!outer)('another address of this machine may not (skipped where there is none)', async () => {
-    expect(await (await listening({ host: outer?.address ?? '' }))({ host: 'localhost' })).toBe(403)
-  })
-
-  it('nobody may of whom nothing is known', async () => {
-    const { app } = admin({ token: undefined })
-    const answer = await app.request('/admin/dlq', { headers: { 'x-yarak-admin': '1', host: 'localhost' } })
-    expect(answer.status).toBe(403)
-    expect(await answer.json()).toEqual({
-      error: 'refused',
-      message: 'only this machine may ask, since no admin token is set',
-    })
-  })
-
-  it('a host may decide what is local', async () => {
-    const { app } = admin({ token: undefined, isLocal: () => true })
-    const headers = { 'x-yarak-admin': '1', host: 'localhost' }
-    expect((await app.request('/admin/dlq', { headers })).status).toBe(200)
   })
 })

@@ -76,8 +76,8 @@ describe('a port that is taken', () => {
     expect(logged.filter(([level]) => level === 'error')).toEqual([
       [
         'error',
-        `cannot listen on ${text}, trying again`,
-        { error: 'the address is in use by another process', in_ms: expect.any(Number) as number },
+        'cannot listen, trying again',
+        { address: text, error: 'the address is in use by another process', in_ms: expect.any(Number) as number },
       ],
     ])
     const answer = await get(`${url}/readyz`)

@@ -1,6 +1,9 @@
 /** Listening at an address, with further tries while somebody else holds it. */
-import { lstat, rm } from 'node:fs/promises'
+import { chmodSync } from 'node:fs'
+import { lstat, mkdir, rm } from 'node:fs/promises'
 import { connect, type Server } from 'node:net'
+import { dirname } from 'node:path'
+import { umask } from 'node:process'
 import { backoff, pause } from '../backoff.ts'
 import { type Address, addressText } from '../config/listen.ts'
 import { messageOf, YarakError } from '../errors.ts'
@@ -9,6 +12,8 @@ export interface BindOptions {
   /** Made ready before each try, e.g. the certificates: a rejection is a failed try. */
   readonly prepare: () => void
   readonly stop: AbortSignal
+  /** Only our own user may open a unix socket. Default false. */
+  readonly isPrivate?: boolean
   /** Told of each failed try, and of the milliseconds until the next one. */
   readonly failed: (error: string, wait: number) => void
 }
@@ -21,7 +26,7 @@ export const bind = async (server: Server, address: Address, options: BindOption
     try {
       options.prepare()
       if ('path' in address) await clearStale(address.path)
-      await listening(server, address)
+      await (options.isPrivate && 'path' in address ? listeningAlone(server, address) : listening(server, address))
       const bound = server.address()
       return typeof bound === 'object' && bound ? addressText({ host: bound.address, port: bound.port }) : text
     } catch (error) {
@@ -73,6 +78,17 @@ const listening = (server: Server, address: Address): Promise<void> =>
       resolve()
     })
   })
+
+/** Node makes the socket within the call, so nobody else may ever open it. */
+const listeningAlone = async (server: Server, address: { readonly path: string }): Promise<void> => {
+  await mkdir(dirname(address.path), { recursive: true, mode: 0o700 })
+  const before = umask(0o177)
+  const listens = listening(server, address)
+  umask(before)
+  // a default ACL of the folder goes before the umask
+  if (server.listening) chmodSync(address.path, 0o600)
+  await listens
+}
 
 /** Without a host Node listens on `::`, or on `0.0.0.0` where there is no IPv6. */
 const placeOf = ({ host, port }: { readonly host: string; readonly port: number }) =>

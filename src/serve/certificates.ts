@@ -37,7 +37,8 @@ export const createCertificates = (server: Server, options: CertificateOptions):
     if (now === seen) return false
     seen = now
     if (!pems) throw new YarakError('config', faults.map(({ setting, message }) => `${setting} ${message}`).join('; '))
-    for (const { setting, message } of faults) log.warn(`${setting} ${message}`, { address })
+    for (const { setting, message } of faults)
+      log.warn('a certificate is used all the same', { address, setting, why: message })
     server.setSecureContext({ ...pems, minVersion: tls.minVersion })
     return true
   }
