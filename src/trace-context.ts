@@ -1,11 +1,11 @@
 /** The headers by which senders pass a trace on. */
 
 /**
- * W3C Trace Context and Baggage, B3 (Zipkin) as one header and as several, Jaeger. Which of them are read is the choice
+ * W3C Trace Context and Baggage, B3 (Zipkin) as one header and as several. Which of them are read is the choice
  * of whoever set up OpenTelemetry: the variable `OTEL_PROPAGATORS`.
  */
 const NAMES = [
-  ...['traceparent', 'tracestate', 'baggage', 'b3', 'uber-trace-id'],
+  ...['traceparent', 'tracestate', 'baggage', 'b3'],
   ...['x-b3-traceid', 'x-b3-spanid', 'x-b3-parentspanid', 'x-b3-sampled', 'x-b3-flags'],
 ]
 

@@ -1,4 +1,6 @@
 /** A trace as a readable tree, for terminals. Pure: spans in, text out. */
+import { cutText, textWidth } from './text-width.ts'
+import { nameOf, notesOf, outcomeOf } from './trace-notes.ts'
 
 /** A finished span as plain data. Times are milliseconds since the epoch. */
 export interface SpanRecord {
@@ -28,96 +30,120 @@ export interface Paint {
 export const PLAIN: Paint = { ok: (t) => t, bad: (t) => t, dim: (t) => t, bold: (t) => t }
 
 /**
- * Draws one trace.
+ * Draws one trace. Spans of one parent are in order of their start; a span whose parent is not among them has `┄`
+ * before it. What events hold cannot move the cursor.
+ * @param columns how wide the terminal is; longer lines are cut. Default no limit, for a pipe
  * @example
- * POST / · Terminal shell in container · Notice                      2.1 ms
- * └─ respond Shell in a container · enforce          ✔ succeeded    12.0 ms
- *    └─ action evidence:save                         ✔ succeeded     3.2 ms
+ * POST / · Terminal shell in container · Notice           2.1 ms
+ * └─ respond Shell in a container · enforce  ✔ succeeded  12.0 ms
+ *    └─ action evidence:save                 ✔ succeeded   3.2 ms
  */
-export const drawTrace = (spans: readonly SpanRecord[], paint: Paint = PLAIN): string => {
-  const known = new Set(spans.map(({ spanId }) => spanId))
-  const children = Map.groupBy(spans, ({ parentId }) => (parentId && known.has(parentId) ? parentId : ''))
-  const lines: Line[] = []
-  const visit = (span: SpanRecord, lead: string, last: boolean, depth: number): void => {
-    const branch = depth === 0 ? '' : last ? '└─ ' : '├─ '
-    const below = depth === 0 ? '' : lead + (last ? '   ' : '│  ')
-    lines.push({ text: lead + branch, name: nameOf(span), outcome: outcomeOf(span), time: span.end - span.start, span })
-    const inner = byStart(children.get(span.spanId) ?? [])
-    for (const note of notesOf(span)) {
-      lines.push({ text: below + (inner.length > 0 ? '│  ' : '   '), name: note, outcome: '', time: undefined, span })
-    }
-    inner.forEach((child, i) => visit(child, below, i === inner.length - 1, depth + 1))
-  }
-  for (const root of byStart(children.get('') ?? [])) visit(root, '', true, 0)
-  return [header(spans, paint), ...layOut(lines, paint)].join('\n')
+export const drawTrace = (spans: readonly SpanRecord[], paint: Paint = PLAIN, columns = Infinity): string => {
+  const id = spans[0]?.traceId
+  const width = Math.max(columns, NARROWEST)
+  return [paint.dim(id ? `trace ${id}` : 'no trace'), ...layOut(linesOf(spans, width), paint, width)].join('\n')
 }
 
+/** Nothing is cut to less. */
+const NARROWEST = 40
+
 interface Line {
+  /** The branches before it. */
+  readonly lead: string
   readonly text: string
-  readonly name: string
-  readonly outcome: string
-  readonly time: number | undefined
-  readonly span: SpanRecord
+  /** Undefined of a note. */
+  readonly span: SpanRecord | undefined
 }
+
+interface Visit {
+  readonly span: SpanRecord
+  readonly lead: string
+  readonly last: boolean
+  readonly depth: number
+}
+
+/** Top down, without recursion: a trace may be deep. */
+const linesOf = (spans: readonly SpanRecord[], width: number): Line[] => {
+  const byId = new Map(spans.map((span) => [span.spanId, span]))
+  const children = Map.groupBy(spans, ({ parentId }) => (parentId && byId.has(parentId) ? parentId : ''))
+  const clip = clipper(Math.min(width / 4, DEEPEST))
+  const lines: Line[] = []
+  const left = new Set(spans)
+  const draw = (root: SpanRecord): void => {
+    const stack: Visit[] = [{ span: root, lead: '', last: true, depth: 0 }]
+    for (let visit = stack.pop(); visit; visit = stack.pop()) {
+      const { span, lead, last, depth } = visit
+      if (!left.delete(span)) continue
+      const branch = depth > 0 ? (last ? '└─ ' : '├─ ') : span.parentId ? '┄ ' : ''
+      const below = depth === 0 ? '' : clip(lead + (last ? '   ' : '│  '))
+      const inner = byStart(children.get(span.spanId) ?? [])
+      const notes = notesOf(span, (id) => byId.get(id)?.name)
+      const beside = below + (inner.length > 0 ? '│  ' : '   ')
+      lines.push({ lead: lead + branch, text: nameOf(span), span })
+      lines.push(...notes.map((text) => ({ lead: beside, text, span: undefined })))
+      const visits = inner.map((child, i) => ({
+        span: child,
+        lead: below,
+        last: i === inner.length - 1,
+        depth: depth + 1,
+      }))
+      for (const child of visits.toReversed()) stack.push(child)
+    }
+  }
+  byStart(children.get('') ?? []).forEach(draw)
+  // parents that are each other's children are nobody's
+  byStart([...left]).forEach(draw)
+  return lines
+}
+
+/** Columns of branches, beyond which the outer ones are left out. */
+const DEEPEST = 90
+
+const clipper =
+  (most: number) =>
+  (lead: string): string =>
+    lead.length <= most ? lead : `…  ${lead.slice(6)}`
 
 const byStart = (spans: readonly SpanRecord[]): SpanRecord[] => spans.toSorted((a, b) => a.start - b.start)
 
-const header = (spans: readonly SpanRecord[], paint: Paint): string => paint.dim(`trace ${spans[0]?.traceId ?? ''}`)
-
-const text = (value: unknown): string | undefined => (typeof value === 'string' && value ? clean(value) : undefined)
-
-/** Nothing an event holds may move the cursor. */
-const clean = (value: string): string => {
-  const printable = value.replaceAll(/[\u0000-\u001f\u007f-\u009f]/g, ' ')
-  return printable.length > 160 ? `${printable.slice(0, 159)}…` : printable
-}
-
-const nameOf = ({ name, attributes }: SpanRecord): string =>
-  [
-    clean(name),
-    text(attributes['security_rule.name']),
-    text(attributes['falco.priority']),
-    text(attributes['yarak.mode']),
-  ]
-    .filter(Boolean)
-    .join(' · ')
-
-const outcomeOf = ({ attributes, failed }: SpanRecord): string => {
-  const status = Number(attributes['http.response.status_code'] ?? 0)
-  const outcome = text(attributes['yarak.outcome']) ?? (status > 0 ? String(status) : undefined)
-  const simulated = attributes['yarak.simulated'] === true ? ' (simulated)' : ''
-  return outcome ? outcome + simulated : failed ? 'error' : ''
-}
-
-/** What deserves a line of its own under a span: an action's summary, an error, a retry, a guard's verdict. */
-const notesOf = (span: SpanRecord): string[] => {
-  const summary = text(span.attributes['yarak.summary'])
-  const error = span.failed ? text(span.message) : undefined
-  const events = span.events.map(({ name, attributes }) => {
-    const details = Object.entries(attributes).map(
-      ([key, value]) => `${key.replace(/^yarak\./, '')}=${clean(String(value as string))}`,
-    )
-    return [clean(name), ...details].join(' ')
-  })
-  return [...events, ...[error ?? summary].filter((note) => note !== undefined)]
-}
-
 const BAD = new Set(['failed', 'timed_out', 'refused', 'unknown', 'interrupted', 'error', 'dead_lettered'])
+/** Nothing was done, and nothing went wrong. */
+const IDLE = new Set(['skipped', 'joined', 'suppressed', 'filtered'])
 
-const layOut = (lines: readonly Line[], paint: Paint): string[] => {
-  const width = Math.max(
-    ...lines.filter(({ time }) => time !== undefined).map((line) => line.text.length + line.name.length),
-  )
-  return lines.map(({ text: lead, name, outcome, time, span }) => {
-    if (time === undefined) return `${paint.dim(lead)}${paint.dim(name)}`
-    const bad = span.failed || BAD.has(outcome) || /^[45]\d\d$/.test(outcome)
-    const mark = outcome === '' ? ' ' : bad ? '✘' : '✔'
-    const padded = `${mark} ${outcome}`.padEnd(24)
-    const pad = ' '.repeat(width - lead.length - name.length)
+/** The outcome with its mark, and how it is painted. */
+const endOf = (span: SpanRecord, paint: Paint): readonly [text: string, paint: (text: string) => string] => {
+  const outcome = outcomeOf(span)
+  if (outcome === '') return ['', (text) => text]
+  if (span.failed || BAD.has(outcome) || /^[45]\d\d$/.test(outcome)) return [`✘ ${outcome}`, paint.bad]
+  return IDLE.has(outcome) ? [`– ${outcome}`, paint.dim] : [`✔ ${outcome}`, paint.ok]
+}
+
+const longest = (widths: readonly number[]): number => widths.reduce((a, b) => Math.max(a, b), 0)
+
+/** In columns: the name, how it ended, how long it took. */
+const layOut = (lines: readonly Line[], paint: Paint, width: number): string[] => {
+  const rows = lines.map(({ lead, text, span }) => ({
+    ...{ lead, text },
+    ...(span && { end: endOf(span, paint), time: millisText(span.end - span.start) }),
+  }))
+  const times = longest(rows.map(({ time = '' }) => time.length))
+  const ends = Math.min(longest(rows.map(({ end }) => textWidth(end?.[0] ?? ''))), Math.floor(width / 3))
+  const most = width - times - ends - 2 * GAP.length
+  const names = Math.min(longest(rows.map(({ lead, text, time }) => (time ? lead.length + textWidth(text) : 0))), most)
+  return rows.map(({ lead, text, end, time }) => {
+    if (!end) return paint.dim(lead + cutText(text, width - lead.length))
+    const name = cutText(text, names - lead.length)
     const shown = name.startsWith('respond ') ? paint.bold(name) : name
-    return `${paint.dim(lead)}${shown}${pad}  ${outcome === '' ? padded : bad ? paint.bad(padded) : paint.ok(padded)}${millisText(time)}`
+    const outcome = padded(cutText(end[0], ends), ends)
+    return `${lead && paint.dim(lead)}${shown}${' '.repeat(Math.max(0, names - lead.length - textWidth(name)))}${GAP}${end[1](outcome)}${GAP}${time?.padStart(times)}`
   })
 }
 
-const millisText = (time: number): string =>
-  (time >= 10_000 ? `${(time / 1_000).toFixed(1)} s` : `${time.toFixed(1)} ms`).padStart(10)
+const GAP = '  '
+
+const padded = (text: string, columns: number): string => text + ' '.repeat(Math.max(0, columns - textWidth(text)))
+
+const millisText = (time: number): string => {
+  if (time >= 1_000_000) return `${(time / 60_000).toFixed(1)} min`
+  return time >= 10_000 ? `${(time / 1_000).toFixed(1)} s` : `${Math.max(0, time).toFixed(1)} ms`
+}

@@ -100,6 +100,8 @@ export interface StoredResponse {
 export interface ResponseQuery {
   /** The beginning of their id. */
   readonly id?: string
+  /** The beginning of the id of their trace. */
+  readonly trace?: string
   readonly rule?: string
   readonly outcome?: Outcome
   /** Only those with a smaller `seq`. */

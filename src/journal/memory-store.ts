@@ -78,11 +78,12 @@ export const memoryStore = (first = 0): MemoryStore => {
         .filter((one) => one.id > after && (kind ?? one.kind) === one.kind)
         .filter((one) => (from ?? one.from) === one.from && (reason ?? one.reason) === one.reason)
         .slice(0, limit),
-    responses: ({ id = '', rule, outcome, before = Infinity, limit = 100 }) =>
+    responses: ({ id = '', trace, rule, outcome, before = Infinity, limit = 100 }) =>
       [...responses.values()]
         .reverse()
         .filter((one) => one.seq < before && one.id.startsWith(id))
         .filter((one) => (rule ?? one.rule) === one.rule && (outcome ?? one.outcome) === one.outcome)
+        .filter(({ body }) => trace === undefined || traceIn(body).startsWith(trace))
         .slice(0, limit)
         .map(({ seq, id, body }) => ({ seq, id, body })),
     unbury(ids) {
@@ -104,5 +105,7 @@ export const memoryStore = (first = 0): MemoryStore => {
     space: () => ({ size, full: size > MOST }),
   }
 }
+
+const traceIn = (body: string): string => (JSON.parse(body) as { traceId?: string }).traceId ?? ''
 
 const withoutSeq = ({ seq: _seq, ...event }: StoredEvent & { readonly seq: number }): StoredEvent => event

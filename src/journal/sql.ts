@@ -2,11 +2,16 @@
 import type { DatabaseSync, SQLOutputValue } from 'node:sqlite'
 import type { LetterQuery, ResponseQuery, StoredEvent, StoredLetter } from './index.ts'
 import type { KeptNotice, KeptResponse, Opened, Reads, Store, Writes } from './protocol.ts'
+import { TRACE } from './schema.ts'
 
 type Row = Record<string, SQLOutputValue>
 
 /** A page of pending events: at most so many, and so many characters. */
 const PAGE = { events: 500, size: 8 * 1024 ** 2 } as const
+
+const responsesWhere = (more = ''): string => `SELECT seq, id, report AS body FROM responses
+  WHERE ${more} (:before IS NULL OR seq < :before) AND (:id IS NULL OR (id >= :id AND id < :id || char(1114111))) AND (:rule IS NULL OR rule = :rule)
+  AND (:outcome IS NULL OR outcome = :outcome) ORDER BY seq DESC LIMIT :limit`
 
 /** The store in an open file; with a file opened read-only it can be read. */
 export const sqlStore = (db: DatabaseSync): Store => ({ ...writes(db), ...reads(db) })
@@ -60,9 +65,9 @@ export const reads = (db: DatabaseSync): Reads => {
   const letters = db.prepare(`SELECT * FROM letters WHERE id > :after AND (:kind IS NULL OR kind = :kind)
     AND (:from IS NULL OR origin = :from) AND (:reason IS NULL OR reason = :reason) ORDER BY id LIMIT :limit`)
   const unbury = db.prepare('DELETE FROM letters WHERE id IN (SELECT value FROM json_each(?))')
-  const responses = db.prepare(`SELECT seq, id, report AS body FROM responses WHERE (:before IS NULL OR seq < :before)
-    AND (:id IS NULL OR (id >= :id AND id < :id || char(1114111))) AND (:rule IS NULL OR rule = :rule)
-    AND (:outcome IS NULL OR outcome = :outcome) ORDER BY seq DESC LIMIT :limit`)
+  const responses = db.prepare(responsesWhere())
+  // apart, so that the index serves it: one that may be NULL it does not
+  const traced = db.prepare(responsesWhere(`${TRACE} >= :trace AND ${TRACE} < :trace || char(1114111) AND`))
   const unsettled = db.prepare('SELECT count(*) AS number, min(at) AS oldest FROM events')
   const numberOf = (table: string): number => Number(db.prepare(`SELECT count(*) AS n FROM ${table}`).get()?.['n'])
   const byOutput = (): Record<string, number> =>
@@ -84,10 +89,11 @@ export const reads = (db: DatabaseSync): Reads => {
     waiting: byOutput,
     letters: ({ kind, from, reason, after = 0, limit = 100 }: LetterQuery) =>
       letters.all({ kind: kind ?? null, from: from ?? null, reason: reason ?? null, after, limit }).map(storedLetter),
-    responses: ({ id, rule, outcome, before, limit = 100 }: ResponseQuery) =>
-      responses
-        .all({ id: id ?? null, rule: rule ?? null, outcome: outcome ?? null, before: before ?? null, limit })
-        .map((row) => ({ ...row }) as unknown as KeptResponse),
+    responses: ({ id, trace, rule, outcome, before, limit = 100 }: ResponseQuery) => {
+      const given = { id: id ?? null, rule: rule ?? null, outcome: outcome ?? null, before: before ?? null, limit }
+      const rows = trace === undefined ? responses.all(given) : traced.all({ ...given, trace })
+      return rows.map((row) => ({ ...row }) as unknown as KeptResponse)
+    },
     unbury: (ids) => Number(unbury.run(JSON.stringify(ids)).changes),
     counts() {
       const { number, oldest } = unsettled.get() as { number: number; oldest: number | null }

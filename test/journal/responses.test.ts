@@ -56,6 +56,29 @@ describe.each([
     expect(await ids({ limit: 2 })).toEqual(['ba4', 'b%_'])
   })
 
+  it('are chosen by their trace, or its beginning', async () => {
+    const journal = await open()
+    fill(journal)
+    const traced: [string, string, Outcome][] = [
+      ['c1', '4bf92f3577b34da6a3ce929d0e0e4736', 'succeeded'],
+      ['c2', '4bf92f3577b34da6a3ce929d0e0e4736', 'failed'],
+      ['c3', '4bf9ffffffffffffffffffffffffffff', 'succeeded'],
+    ]
+    for (const [id, traceId, outcome] of traced) journal.settle(id, [report(id, { traceId, outcome })], false)
+    const ids = async (query: ResponseQuery): Promise<string[]> =>
+      (await journal.responses(query)).map(({ report: { id } }) => id)
+    expect(await ids({ trace: '4bf92f3577b34da6a3ce929d0e0e4736' })).toEqual(['c2', 'c1'])
+    expect(await ids({ trace: '4bf9' })).toEqual(['c3', 'c2', 'c1'])
+    expect(await ids({ trace: '4bf9', outcome: 'succeeded', limit: 1 })).toEqual(['c3'])
+    expect(await ids({ trace: '4bf9', id: 'c2' })).toEqual(['c2'])
+    const [, second] = await journal.responses({ trace: '4bf9' })
+    expect(await ids({ trace: '4bf9', before: second?.seq ?? 0 })).toEqual(['c1'])
+    expect(await ids({ trace: '5' })).toEqual([])
+    expect(await ids({ trace: '%' })).toEqual([])
+    journal.undone('c1', 'note', undone({ response: 'c1' }))
+    expect((await journal.responses({ trace: '4bf92' })).map(({ undone }) => undone.length)).toEqual([0, 1])
+  })
+
   it('are read page by page', async () => {
     const journal = await open()
     fill(journal)

@@ -192,6 +192,22 @@ describe('the file', () => {
     expect(rows('PRAGMA user_version')).toEqual([{ user_version: 2 }])
   })
 
+  it('of before traces could be looked up is read as it is, and gets the index when it is opened', async () => {
+    const before = await files.open()
+    before.settle('e', [report('r1', { traceId: 'abcd' })], false)
+    await files.close(before)
+    const db = new DatabaseSync(files.path())
+    db.exec('DROP INDEX responses_by_trace')
+    db.close()
+    const found = [{ report: { id: 'r1' } }]
+    expect(inspectJournal(files.path(), ({ responses }) => responses({ trace: 'ab' }))).toMatchObject(found)
+    expect(await (await files.open()).responses({ trace: 'ab' })).toMatchObject(found)
+    const plan = rows(`EXPLAIN QUERY PLAN SELECT seq FROM responses WHERE (NULL IS NULL OR seq < NULL)
+      AND report ->> '$.traceId' >= 'ab' AND report ->> '$.traceId' < 'ab' || char(1114111) ORDER BY seq DESC`)
+    expect(JSON.stringify(plan)).toContain('responses_by_trace')
+    expect(rows('PRAGMA user_version')).toEqual([{ user_version: 2 }])
+  })
+
   it('of a newer version is refused, and left as it is', async () => {
     await files.close(await files.open())
     const db = new DatabaseSync(files.path())
