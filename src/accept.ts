@@ -71,6 +71,8 @@ export const createAcceptor = (host: AcceptorHost): Acceptor => {
   const accepting = createPlaces(limits.accepting)
   const newId = createUuids()
   const latest = new Map<string, number>()
+  /** Redelivered events that are settled when their first delivery is. */
+  let waiting = 0
   const sources = new Map<string, Source>()
   const open = new Map<string, Promise<readonly Report[]>>()
   const parked = createParked({ journal, log: host.log, begin: (stored) => again(stored, false) })
@@ -196,7 +198,9 @@ export const createAcceptor = (host: AcceptorHost): Acceptor => {
 
   /** Redelivered while it is in work, e.g. after a lost Kafka session: settled with the first delivery. */
   const settledWith = async (first: Receipt['done'], source: Source): Receipt['done'] => {
+    waiting++
     const reports = await first
+    waiting--
     await repeated(source)
     return reports
   }
@@ -248,6 +252,7 @@ export const createAcceptor = (host: AcceptorHost): Acceptor => {
       return { id: stored.id, done: begin(wanted, { source, span, free, resumed }) }
     } catch (error) {
       free()
+      counters.add('yarak_events_rejected_total', { input: source.id, reason: asYarakError(error).code })
       bury(source.id, error, { body: stored.body })
       journal.settle(stored.id, [], false)
       return { id: stored.id, done: Promise.resolve([]) }
@@ -304,7 +309,7 @@ export const createAcceptor = (host: AcceptorHost): Acceptor => {
       if (lost) bury(input, new YarakError('invalid', lost.message, { reason }), lost)
     },
     lastEvent: (input) => latest.get(input),
-    unsettled: () => open.size + parked.size,
+    unsettled: () => open.size + parked.size + waiting,
     async settled() {
       while (open.size > 0) await Promise.allSettled(open.values())
     },

@@ -27,6 +27,7 @@ export interface ChainRun {
 /** Runs the steps in order. Never rejects: whatever goes wrong is an outcome of the report. */
 export const runChain = async (run: ChainRun, host: StepHost): Promise<Report> => {
   const startedAt = Date.now()
+  const started = performance.now()
   const state: State = { reports: [], previous: {}, waited: 0 }
   const common: Common = { ...run, startedAt, subjects: new Map(), known: new Map() }
   const deadline = deadlineAfter(run.chain.deadline, run.signal, overdue(run.chain.deadline))
@@ -45,7 +46,7 @@ export const runChain = async (run: ChainRun, host: StepHost): Promise<Report> =
     ...(target?.key && { target: target.key }),
     ...(cluster && { cluster }),
     startedAt: new Date(startedAt).toISOString(),
-    duration: Date.now() - startedAt,
+    duration: Math.round(performance.now() - started),
     ...(run.span.traceId && { traceId: run.span.traceId }),
   }
 }

@@ -12,6 +12,7 @@ import type { DeadLetter, Journal } from './journal/index.ts'
 import type { Scope } from './names.ts'
 import { createFilter } from './output-filter.ts'
 import { type BreakerState, createGate } from './output-gate.ts'
+import { traceFields } from './log-area.ts'
 import { createQueue } from './output-queue.ts'
 import type { Io, Log, Notice, Output, Sender, Use } from './plugin.ts'
 import { redactNotice } from './present.ts'
@@ -71,7 +72,8 @@ export const createDelivery = (use: Use<Output>, settings: DeliverySettings, hos
   const labels = { output: id }
   const wants = createFilter(settings)
   const redact = settings.redact && createRedact(settings.redact)
-  const shelf = createShelf(id, host)
+  const lost = (reason: string): void => host.counters.add('yarak_notices_dead_lettered_total', { ...labels, reason })
+  const shelf = createShelf(id, { ...host, lost })
   const queue = createQueue()
   const ordered = isOrdered(plugin, settings)
   const gate = createGate({ breaker: settings.breaker, rate: settings.rate ?? plugin.rate })
@@ -101,6 +103,7 @@ export const createDelivery = (use: Use<Output>, settings: DeliverySettings, hos
     if (how === 'delivered') host.counters.add('yarak_notices_delivered_total', labels)
     else bury(item, error)
     shelf.drop(item)
+    queue.release([item])
     item.end(how)
   }
 
@@ -108,8 +111,9 @@ export const createDelivery = (use: Use<Output>, settings: DeliverySettings, hos
     const reason = error?.reason ?? 'error'
     const message = messageOf(error ?? reason)
     const { notice, asked, attempts } = item
-    host.counters.add('yarak_notices_dead_lettered_total', { ...labels, reason })
-    host.log.error('notice given up', { output: id, reason, error: message, event: notice.event.id })
+    lost(reason)
+    const ids = { event: notice.event.id, response: notice.report?.id, ...traceFields(item.span) }
+    host.log.error('notice given up', { output: id, reason, error: message, ...ids })
     const body = noticeText(notice, asked)
     host.journal.bury({ at: Date.now(), kind: 'notice', from: id, reason, message, body, attempts })
   }
@@ -356,7 +360,6 @@ export const createDelivery = (use: Use<Output>, settings: DeliverySettings, hos
       return enqueue(redacted(notice), asked, host.tracing.remote(notice.traceparent, notice.cluster))
     },
     restore(notices) {
-      host.counters.add('yarak_notices_restored_total', labels, notices)
       shelf.restore(notices)
       pump()
     },

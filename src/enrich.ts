@@ -43,8 +43,8 @@ function messageTemplateText() {
 
 export type EnrichSettings = z.output<typeof enrichSettings>
 
-/** Told of a field whose template failed; the event goes on without it. */
-export type EnrichFailed = (field: string, error: unknown) => void
+/** Told of a field whose template failed; the event, by its id, goes on without it. */
+export type EnrichFailed = (field: string, error: unknown, event: string) => void
 
 /** The same event when there is nothing to do. Never throws. */
 export type Enrich = (event: FalcoEvent) => FalcoEvent
@@ -76,7 +76,7 @@ export const createEnrich = (given: z.input<typeof enrichSettings>, failed: Enri
         try {
           return [[field, textOf(template.render({ event }, 'empty') as FieldValue | undefined)]]
         } catch (error) {
-          failed(field, error)
+          failed(field, error, event.id)
           return []
         }
       }),

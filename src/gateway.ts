@@ -21,7 +21,7 @@ import { createLag } from './lag.ts'
 import { createLeftovers } from './leftovers.ts'
 import { createPlaces } from './limit.ts'
 import { type GatewayOptions, inputOf, type InputInput, LIMITS, SILENT } from './options.ts'
-import { type Health, healthOf, type HealthParts as Parts } from './health.ts'
+import { createHealth, type Health, type HealthParts as Parts } from './health.ts'
 import { mountOps } from './ops.ts'
 import type { Emit, EmitOptions, InputIo, Log, Mode, Notice } from './plugin.ts'
 import { createPresenter } from './present.ts'
@@ -33,10 +33,12 @@ import { memoryState } from './state.ts'
 import { createSubscribers } from './subscribe.ts'
 import { createSupervisor, type Mount } from './supervise.ts'
 import { createTracing } from './telemetry.ts'
+import { bridgeMetrics } from './telemetry/metrics.ts'
 import { createTemplates } from './template.ts'
 import { traceSettings } from './trace-settings.ts'
 import { createUndoing, type Undoing } from './undoing.ts'
 import { VERSION } from './version.ts'
+import { watchJournal } from './watch.ts'
 
 /** A running, or not yet started, gateway. */
 export interface Gateway {
@@ -115,6 +117,7 @@ export const createGateway = (options: GatewayOptions): Gateway => {
   const state = options.state ?? memoryState()
   const ioHost: IoHost = {
     tracing,
+    activeIds: tracing.activeIds,
     http,
     log,
     env: options.env ?? {},
@@ -135,7 +138,7 @@ export const createGateway = (options: GatewayOptions): Gateway => {
     tracing,
     counters,
     compat,
-    log: areaLog(log, 'delivery'),
+    log: areaLog(log, 'delivery', tracing.activeIds),
     journal,
     io,
     templates,
@@ -144,21 +147,21 @@ export const createGateway = (options: GatewayOptions): Gateway => {
   const retiring = new Set<Promise<void>>()
   const generations = createGenerations(createGeneration(options, generationHost), (output) => {
     const failed = (error: unknown) =>
-      log.error('an output was not retired', { output: output.id, error: messageOf(error) })
+      areaLog(log, 'delivery').error('an output was not retired', { output: output.id, error: messageOf(error) })
     const retired = retire(output)
       .catch(failed)
       .finally(() => retiring.delete(retired))
     retiring.add(retired)
   })
   const outputs = (): readonly Delivery[] => generations.current.outputs
-  const leftovers = createLeftovers({ journal, log: areaLog(log, 'journal'), outputs })
+  const leftovers = createLeftovers({ counters, journal, log: areaLog(log, 'journal', tracing.activeIds), outputs })
 
   const perAction = new Map<string, ReturnType<typeof createPlaces>>()
   const responder = createResponder({
     tracing,
     counters,
     compat,
-    log: areaLog(log, 'response'),
+    log: areaLog(log, 'response', tracing.activeIds),
     limits,
     interrupt: interrupt.signal,
     audit,
@@ -177,7 +180,7 @@ export const createGateway = (options: GatewayOptions): Gateway => {
     compat,
     redact,
     traced,
-    log: areaLog(log, 'event'),
+    log: areaLog(log, 'event', tracing.activeIds),
     limits,
     journal,
     responder,
@@ -187,7 +190,7 @@ export const createGateway = (options: GatewayOptions): Gateway => {
   })
 
   const undoing = createUndoing({
-    ...{ tracing, counters, audit, log: areaLog(log, 'undo'), journal, io, options },
+    ...{ tracing, counters, audit, log: areaLog(log, 'undo', tracing.activeIds), journal, io, options },
     current: () => generations.current.options,
     interval: limits.sweep,
     signal: stopping.signal,
@@ -199,7 +202,9 @@ export const createGateway = (options: GatewayOptions): Gateway => {
   let resumed: Promise<void> = Promise.resolve()
   const takeIn = (): Promise<void> => {
     resumed = acceptor.resume().catch((error: unknown) => {
-      log.error('what an earlier run left in the journal cannot be read', { error: messageOf(error) })
+      areaLog(log, 'journal').error('what an earlier run left in the journal cannot be read', {
+        error: messageOf(error),
+      })
     })
     return Promise.race([resumed, pause(BEHIND, stopping.signal)])
   }
@@ -223,26 +228,36 @@ export const createGateway = (options: GatewayOptions): Gateway => {
   }
   const supervisor = createSupervisor(
     inputs.map((input) => ({ use: inputOf(input), io: inputIo(input) })),
-    { log: areaLog(log, 'input'), counters, signal: stopping.signal },
+    { log: areaLog(log, 'input', tracing.activeIds), counters, signal: stopping.signal },
   )
   const app = new Hono()
   for (const mount of supervisor.mounts) app.route('/', mount.app)
 
   const host: Source = acceptor.source('host', { replayable: false })
-  const health = (): Health =>
-    healthOf({
-      stopping: stopping.signal,
-      inputs: supervisor.status(),
-      lastEvent: acceptor.lastEvent,
-      outputs: outputs(),
-      journal: journal.health(),
-      generation: generations.current,
-      lastReload,
-      guardBreaker: memory.isOpen('enforce') ? 'open' : 'closed',
-      running: responder.running,
-      unsettled: acceptor.unsettled(),
-    })
-  countGauges(counters, { responder, outputs, acceptor, journal, memory })
+  const health = createHealth(() => ({
+    stopping: stopping.signal,
+    inputs: supervisor.status(),
+    lastEvent: acceptor.lastEvent,
+    outputs: outputs(),
+    journal: journal.health(),
+    generation: generations.current,
+    lastReload,
+    guardBreaker: memory.isOpen('enforce') ? 'open' : 'closed',
+    running: responder.running,
+    unsettled: acceptor.unsettled(),
+    resources: resources.health(),
+    audit: options.audit,
+    clean: redact?.text,
+  }))
+  countGauges(counters, {
+    responder,
+    outputs,
+    acceptor,
+    journal,
+    memory,
+    health,
+    generation: () => generations.current,
+  })
 
   /** An output that no configuration names any more: what it has not delivered in time is kept or given up. */
   const retire = async (output: Delivery): Promise<void> => {
@@ -292,11 +307,15 @@ export const createGateway = (options: GatewayOptions): Gateway => {
     takingUp = leftover.then(takeIn, () => {}).finally(() => (takingUp = undefined))
     await leftover
     supervisor.start()
+    void resources.watch(stopping.signal, LOOK)
+    void watchJournal(journal, LOOK, stopping.signal)
+    if (options.exportMetrics !== false && !stopping.signal.aborted) endBridge = bridgeMetrics(counters, VERSION)
     started = true
     undoing.follow()
   }
 
   let started = false
+  let endBridge = (): void => {}
   let lastReload: Parts['lastReload']
   let stopped: Promise<void> | undefined
   const stop = async (deadline: number): Promise<void> => {
@@ -308,9 +327,14 @@ export const createGateway = (options: GatewayOptions): Gateway => {
     await Promise.race([Promise.all([acceptor.settled(), ...retiring]), gaveUp])
     clearTimeout(timer)
     await resumed
-    await resources.close().catch((error: unknown) => log.warn('closing failed', { error: messageOf(error) }))
+    await resources
+      .close()
+      .catch((error: unknown) =>
+        areaLog(log, 'delivery').warn('a resource could not be closed', { error: messageOf(error) }),
+      )
     await http.close()
     await journal.flush()
+    endBridge()
     subscribers.close()
   }
 
@@ -322,8 +346,8 @@ export const createGateway = (options: GatewayOptions): Gateway => {
       return generations.current.mode
     },
     emit: emitFrom(host, { authenticated: 'host' }),
-    start,
-    reload,
+    start: () => tracing.apart(start),
+    reload: (next) => tracing.apart(() => reload(next)),
     replay,
     undo: undoing.undo,
     undoable: undoing.undoable,
@@ -344,9 +368,12 @@ const openCompat = ({ metrics }: GatewayOptions, log: Log): CompatMetrics | unde
   const { compat } = metricsSettings.parse(metrics ?? {})
   if (!compat) return undefined
   const onOverflow = (metric: string): void =>
-    log.warn('a counter has too many series: values that are free are counted as other', { metric })
+    areaLog(log, 'config').warn('a counter has too many series: values that are free are counted as other', { metric })
   return createCompatMetrics({ ...compatMetricsSettings.parse(compat === true ? {} : compat), onOverflow })
 }
+
+/** Milliseconds between two looks at the resources in use, and at a journal whose disk failed. */
+const LOOK = 15_000
 
 /** Milliseconds that new events wait at most for those of an earlier run to be in work. */
 const BEHIND = 5_000

@@ -10,6 +10,7 @@ import { deliverySettings } from './delivery-settings.ts'
 import { createEnrich, type Enrich } from './enrich.ts'
 import { messageOf, YarakError } from './errors.ts'
 import { createGuard, type Guard, type GuardMemory, readGuards } from './guard.ts'
+import { areaLog } from './log-area.ts'
 import type { Scope } from './names.ts'
 import type { GatewayOptions, OutputInput } from './options.ts'
 import type { Context, Mode, Use } from './plugin.ts'
@@ -37,6 +38,8 @@ export type GenerationOptions = Pick<
 export interface Generation {
   /** 1 for the first. */
   readonly number: number
+  /** RFC 3339, UTC. */
+  readonly loadedAt: string
   readonly options: GenerationOptions
   readonly mode: Mode
   /** Our own; undefined: it has no name. */
@@ -63,7 +66,7 @@ export interface GenerationHost extends DeliveryHost {
  */
 export const createGeneration = (options: GenerationOptions, host: GenerationHost, before?: Generation): Generation => {
   const { rules = [], outputs = [], mode = 'observe' } = options
-  const guard = createGuard(readGuards(options.guards ?? {}), host)
+  const guard = createGuard(readGuards(options.guards ?? {}), { ...host, log: areaLog(host.log, 'guard') })
   const cluster = ownCluster(options.cluster)
   unique(
     'rule',
@@ -83,15 +86,16 @@ export const createGeneration = (options: GenerationOptions, host: GenerationHos
   const deliveries = outputs.map((output) => sameIn(before, output) ?? openDelivery(output, host))
   const number = (before?.number ?? 0) + 1
   const enrich = openEnrich(options, host)
-  return { number, options, mode, cluster, enrich, matcher, guard, contexts, outputs: deliveries }
+  const loadedAt = new Date().toISOString()
+  return { number, loadedAt, options, mode, cluster, enrich, matcher, guard, contexts, outputs: deliveries }
 }
 
 const openEnrich = ({ enrich }: GenerationOptions, { counters, log }: GenerationHost): Enrich =>
   enrich === undefined
     ? (event) => event
-    : createEnrich(enrich, (field, error) => {
+    : createEnrich(enrich, (field, error, event) => {
         counters.add('yarak_enrich_failures_total', { field })
-        log.warn('a templated field was left out', { field, error: messageOf(error) })
+        areaLog(log, 'event').warn('a templated field was left out', { field, event, error: messageOf(error) })
       })
 
 /** @throws YarakError `config` when a step names a store that keeps no files, or a context that is not there */

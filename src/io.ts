@@ -1,6 +1,7 @@
 /** Makes the {@link Io} that a plugin gets: bound to its id, and for a step or delivery to a span. */
 import type { HttpConnection } from './http-settings.ts'
 import type { HttpClient } from './http.ts'
+import { type AskedLog, mapLog, type TraceFields, traceFields } from './log-area.ts'
 import type { CallContext, ClientSpan, Io, Log, State } from './plugin.ts'
 import type { Resources } from './resources.ts'
 import type { Span, Tracing } from './telemetry.ts'
@@ -8,7 +9,9 @@ import type { Span, Tracing } from './telemetry.ts'
 export interface IoHost {
   readonly tracing: Tracing
   readonly http: HttpClient
-  readonly log: Log
+  readonly log: AskedLog
+  /** Of the active span, for lines of what is bound to none. Default none. */
+  activeIds?(): TraceFields | undefined
   readonly env: Readonly<Record<string, string | undefined>>
   readonly dataDir: string
   /** The durable memory of one plugin. */
@@ -25,7 +28,7 @@ export const createIo = (host: IoHost, id: string, span?: Span, connection?: Htt
     tracedCall(host.tracing, span, spec, fn)
   return {
     id,
-    log: named(host.log, id),
+    log: namedLog(host, id, span),
     http: host.http.bind(call, connection),
     env: host.env,
     dataDir: host.dataDir,
@@ -56,9 +59,15 @@ const tracedCall = async <T>(
   }
 }
 
-const named = (log: Log, plugin: string): Log => ({
-  debug: (message, fields) => log.debug(message, { plugin, ...fields }),
-  info: (message, fields) => log.info(message, { plugin, ...fields }),
-  warn: (message, fields) => log.warn(message, { plugin, ...fields }),
-  error: (message, fields) => log.error(message, { plugin, ...fields }),
-})
+/** Each line says whose it is, and what it belongs to: a plugin cannot say otherwise. */
+const namedLog = ({ log, activeIds }: IoHost, plugin: string, span: Span | undefined): Log => {
+  const ids = traceFields(span)
+  return mapLog(
+    log,
+    () => plugin,
+    (message, fields) => {
+      const head = { plugin, ...(ids ?? activeIds?.()) }
+      return [message, { ...head, ...fields, ...head }]
+    },
+  )
+}

@@ -29,10 +29,13 @@ if (major < 22 || (major === 22 && minor < 19)) {
     err: (text) => void process.stderr.write(text),
     tty: process.stderr.isTTY,
     colours: { out: process.stdout.isTTY && !process.env.NO_COLOR, err: process.stderr.isTTY && !process.env.NO_COLOR },
+    columns: () => process.stdout.columns,
     env: process.env,
     signal: stop.signal,
     onHangup: (listener) => void process.on('SIGHUP', listener),
   })
   process.off('SIGINT', onSignal)
   process.off('SIGTERM', onSignal)
+  // a collector that never answers would hold up the end
+  setTimeout(() => process.exit(), 1_000).unref()
 }

@@ -89,6 +89,11 @@ export interface GatewayOptions {
   readonly journal?: Journal
   /** Where OpenTelemetry's SDK takes trace ids from; for `telemetry.groupBy: target`. Default the SDK makes its own. */
   readonly traceIds?: TraceIds
+  /**
+   * Whether what is counted goes to the metrics SDK of the program, when it has registered one. Default true; of several
+   * gateways in one process only one may, since their numbers have the same names there.
+   */
+  readonly exportMetrics?: boolean
   /** Told of what changes something, and of what was stopped. Default nobody. */
   readonly audit?: Audit
   /** What plugins see as the environment. Default empty. */

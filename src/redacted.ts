@@ -1,7 +1,9 @@
 /** What is written down for longer than it is worked on, with the secrets taken out: journal and log. */
 import { parseEvent, toJson } from './event.ts'
 import type { DeadLetter, Journal, StoredEvent } from './journal/index.ts'
-import type { Log, LogFields } from './plugin.ts'
+import { type AskedLog, mapLog, subjectOf } from './log-area.ts'
+import { plainFields } from './log-plain.ts'
+import type { LogFields } from './plugin.ts'
 import type { Redact } from './redact.ts'
 import { mapTexts } from './texts.ts'
 
@@ -41,10 +43,17 @@ const redacting = (journal: Journal, redact: Redact): Partial<Record<keyof Journ
     }),
 })
 
-export const redactedLog = (log: Log, redact: Redact): Log => {
-  const line =
-    (level: keyof Log) =>
-    (message: string, fields?: LogFields): void =>
-      log[level](redact.text(message), fields && mapTexts(fields, redact.text))
-  return { debug: line('debug'), info: line('info'), warn: line('warn'), error: line('error') }
-}
+/** Errors become data first: their messages tell secrets, too. Ids of traces stay, so that a line is found by them. */
+export const redactedLog = (log: AskedLog, redact: Redact): AskedLog =>
+  mapLog(log, subjectOf, (message, fields) => {
+    if (!fields) return [redact.text(message)]
+    const stacks = log.wants?.('debug', subjectOf(fields)) ?? false
+    return [redact.text(message), { ...mapTexts(plainFields(fields, { stacks }), redact.text), ...idsIn(fields) }]
+  })
+
+const idsIn = ({ trace_id, span_id }: LogFields): LogFields => ({
+  ...(isId(trace_id) && { trace_id }),
+  ...(isId(span_id) && { span_id }),
+})
+
+const isId = (value: unknown): boolean => typeof value === 'string' && /^(?:[0-9a-f]{16}|[0-9a-f]{32})$/.test(value)

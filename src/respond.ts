@@ -8,6 +8,7 @@ import type { Generation, ReadyRule } from './generation.ts'
 import { responseId } from './ids.ts'
 import { createJoins, type Leader } from './join.ts'
 import { createLanes, createPlaces } from './limit.ts'
+import { traceFields } from './log-area.ts'
 import type { Scope } from './names.ts'
 import type { Limits } from './options.ts'
 import { type EventPast, NO_PAST, type Past } from './past.ts'
@@ -134,14 +135,14 @@ export const createResponder = (host: ResponderHost): Responder => {
       span,
     )
     const bad = report.steps.find(({ error, outcome }) => error && outcome === report.outcome)
-    if (bad) span.fail(new Error(`${bad.id}: ${bad.summary}`))
+    if (bad?.error) span.fail(new YarakError('failed', `${bad.id}: ${bad.summary}`, { reason: bad.error.reason }))
     host.log.info('response ended', {
       rule: rule.name,
       outcome: report.outcome,
       response: report.id,
       event: report.event,
       target: report.target,
-      trace_id: report.traceId,
+      ...traceFields(span),
     })
   }
 
@@ -186,6 +187,9 @@ export const createResponder = (host: ResponderHost): Responder => {
     host.log.warn('response suppressed: too many wait for the same target', {
       rule: rule.name,
       target: scope.target?.key,
+      response: id,
+      event: scope.event.id,
+      ...traceFields(span),
     })
     suppress(rule, span, 'target_busy')
     return undefined
@@ -207,7 +211,10 @@ export const createResponder = (host: ResponderHost): Responder => {
   const join = (rule: ReadyRule, { scope, span, past }: Reception, leader: Leader): Promise<Report> => {
     past.join(rule.name, leader.id)
     host.counters.add('yarak_responses_joined_total', { rule: rule.name })
-    host.log.info('joined a response', { rule: rule.name, response: leader.id, event: scope.event.id })
+    host.log.info('joined a response', {
+      ...{ rule: rule.name, response: leader.id, event: scope.event.id },
+      ...traceFields(span),
+    })
     host.tracing
       .start(`respond ${rule.name}`, {
         parent: span,

@@ -54,7 +54,14 @@ export interface Shelf {
   restore(notices: number): void
 }
 
-export const createShelf = (output: string, { journal, log }: { journal: Journal; log: Log }): Shelf => {
+export interface ShelfHost {
+  readonly journal: Journal
+  readonly log: Log
+  /** Told of each notice that cannot be read. Default nobody. */
+  lost?(reason: string): void
+}
+
+export const createShelf = (output: string, { journal, log, lost }: ShelfHost): Shelf => {
   /** In memory and in the journal, or on their way there; false: the journal did not take it. */
   const here = new Map<string, Promise<boolean>>()
   let backlog = 0
@@ -108,9 +115,10 @@ export const createShelf = (output: string, { journal, log }: { journal: Journal
       return [taken]
     } catch (error) {
       journal.drop({ output, id })
-      const message = `a notice in the journal cannot be read: ${messageOf(error)}`
+      const message = messageOf(error)
       journal.bury({ at: Date.now(), kind: 'notice', from: output, reason: 'unreadable', message, body })
-      log.error(message, { output })
+      lost?.('unreadable')
+      log.error('a notice in the journal cannot be read', { output, error: message })
       return []
     }
   }

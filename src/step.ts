@@ -190,7 +190,7 @@ const resolveJudgeRun = async (t: Try, signal: AbortSignal): Promise<Omit<Ended,
   if (simulated && (unverified || !plugin.dryRun)) return wouldDo(step, change, subject, unverified)
   const context = stepContext(t, { io, subject, dryRun: simulated, signal, judge })
   if (change !== 'nothing' && !simulated) {
-    const known = t.doubt ? await whatHappened(t, context) : undefined
+    const known = t.doubt ? await foundOut(t, subject, () => whatHappened(t, context)) : undefined
     if (known) return { outcome: 'succeeded', ...known }
     const { uid } = subject ?? {}
     await run.past.begin(step.id, { ...(uid && { uid }), ...(span.traceparent && { traceparent: span.traceparent }) })
@@ -268,18 +268,26 @@ const entryOf = ({ step, run, span }: Pick<Try, 'step' | 'run' | 'span'>, subjec
   ...(span.traceId && { trace: span.traceId }),
 })
 
-/** A destructive step is one line of the audit record, however it ends. */
-const recorded = async (t: Try, subject: Subject | undefined, act: () => Promise<Result>): Promise<Result> => {
+/** A destructive step is a line of the audit record, however it ends. */
+const recorded = async <T extends Result | undefined>(
+  t: Try,
+  subject: Subject | undefined,
+  act: () => Promise<T>,
+): Promise<T> => {
   const append = (verdict: string): void => t.host.audit.append({ kind: 'step', ...entryOf(t, subject), verdict })
   try {
     const result = await act()
-    append('succeeded')
+    if (result) append('succeeded')
     return result
   } catch (error) {
     append(outcomeOf(error))
     throw error
   }
 }
+
+/** A process may have ended between a change and its line: what is found to have happened is recorded too. */
+const foundOut: typeof recorded = (t, subject, look) =>
+  t.change === 'destructive' ? recorded(t, subject, look) : look()
 
 /** The workload that a subject belongs to, by the names that OpenTelemetry has for them. */
 const attributesOf = ({ node, owners = [] }: Subject) => ({

@@ -7,7 +7,10 @@ import type { Handle, Input, InputIo, Log, Use } from './plugin.ts'
 
 export interface InputStatus {
   readonly id: string
-  /** `serving` has routes only; `ended` has come to its end. */
+  /**
+   * `serving` has routes only; `ended` has come to its end. One that failed and was started again is `failing` until it
+   * has brought something, or has run for half a minute: to have begun is no proof that its source is back.
+   */
   readonly state: 'serving' | 'running' | 'failing' | 'ended'
   /** Why it fails. */
   readonly error?: string
@@ -41,8 +44,11 @@ interface Host {
   readonly signal: AbortSignal
 }
 
-/** An input that ran this long, in milliseconds, starts its back-off anew. */
-const STEADY = 60_000
+/**
+ * An input that has run this long, in milliseconds, works: it is told so, and its back-off starts anew. A try of a source
+ * that does not answer takes less, e.g. five connections of 5 s each.
+ */
+const STEADY = 30_000
 
 export const createSupervisor = (entries: readonly Entry[], host: Host): Supervisor => {
   const status = new Map<string, InputStatus>()
@@ -61,11 +67,11 @@ export const createSupervisor = (entries: readonly Entry[], host: Host): Supervi
 
   const keep = async ({ use, io }: Entry, run: NonNullable<Input['run']>): Promise<void> => {
     const { id } = use
+    enter(id, 'running')
     for (let attempt = 1; !host.signal.aborted; attempt++) {
-      enter(id, 'running')
       const since = Date.now()
       try {
-        await run(use.config, io)
+        await (attempt === 1 ? run(use.config, io) : runAgain(use, io, run))
         enter(id, 'ended')
         return
       } catch (error) {
@@ -73,6 +79,20 @@ export const createSupervisor = (entries: readonly Entry[], host: Host): Supervi
         if (Date.now() - since > STEADY) attempt = 1
         if (!(await failed(id, error, attempt))) return
       }
+    }
+  }
+
+  /** It is `failing` until it has shown that it works. */
+  const runAgain = async ({ id, config }: Use<Input>, io: InputIo, run: NonNullable<Input['run']>): Promise<void> => {
+    const over = new AbortController()
+    const works = (): void => {
+      if (!over.signal.aborted && status.get(id)?.state === 'failing') enter(id, 'running')
+    }
+    void pause(STEADY, over.signal).then(works)
+    try {
+      await run(config, heard(io, works))
+    } finally {
+      over.abort()
     }
   }
 
@@ -103,3 +123,21 @@ export const createSupervisor = (entries: readonly Entry[], host: Host): Supervi
     status: () => [...status.values()],
   }
 }
+
+/** The same, and `told` each time that the input has brought something. */
+const heard = (io: InputIo, told: () => void): InputIo => ({
+  ...io,
+  emit: (raw, options) =>
+    io.emit(raw, options).then((receipt) => {
+      told()
+      return receipt
+    }),
+  count(...what) {
+    told()
+    io.count(...what)
+  },
+  measure(...what) {
+    told()
+    io.measure(...what)
+  },
+})

@@ -15,11 +15,13 @@ import {
   type SpanContext,
   SpanKind,
   SpanStatusCode,
+  type TextMapGetter,
   trace,
 } from '@opentelemetry/api'
 import { createClock } from './clock.ts'
 import { messageOf, reasonOf } from './errors.ts'
 import { fnv128 } from './fnv.ts'
+import type { TraceFields } from './log-area.ts'
 import { mapTexts } from './texts.ts'
 
 export type SpanAttributes = Readonly<Record<string, string | number | boolean | readonly string[] | undefined>>
@@ -81,6 +83,10 @@ export interface Tracing {
    * @param cluster of its event
    */
   remote(traceparent: string | undefined, cluster?: string): Span
+  /** Of the span that is active, where the program keeps track of that. */
+  activeIds(): TraceFields | undefined
+  /** Runs `fn` below no span: what goes on for long is no part of what happened to begin it. */
+  apart<T>(fn: () => T): T
   /** Milliseconds since the epoch, with fractions: the clock of all spans, so that they are in order. */
   now(): number
 }
@@ -109,6 +115,11 @@ export const createTracing = (version: string, { clean, ids }: TracingOptions = 
     get idle() {
       return isIdle()
     },
+    activeIds() {
+      const id = trace.getActiveSpan()?.spanContext()
+      return id && isSpanContextValid(id) ? { trace_id: id.traceId, span_id: id.spanId } : undefined
+    },
+    apart: (fn) => context.with(ROOT_CONTEXT, fn),
     remote(traceparent, cluster) {
       const id = traceparent === undefined ? undefined : spanContextOf(traceparent)
       if (!id) return NO_SPAN
@@ -147,7 +158,16 @@ const within = (at: Context, cluster: string | undefined): Context =>
 
 const parentContext = ({ parent, from }: StartOptions): Context =>
   (parent instanceof OpenSpan ? parent.context : undefined) ??
-  (from ? propagation.extract(context.active(), from) : context.active())
+  (from ? propagation.extract(context.active(), from, HARMLESS) : context.active())
+
+/** What a sender says of its trace goes out with every call: a line break in it would make each of them fail. */
+const HARMLESS: TextMapGetter<Headers> = {
+  get: (headers, name) => (PRINTABLE.test(headers[name] ?? '') ? headers[name] : undefined),
+  keys: (headers) => Object.keys(headers),
+}
+
+/** The length is that of W3C Baggage, the longest of them. */
+const PRINTABLE = /^[\t\x20-\x7e]{0,8192}$/
 
 const TRACEPARENT = /^00-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})$/
 

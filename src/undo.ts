@@ -4,6 +4,7 @@ import type { Counters } from './counters.ts'
 import { deadlineAfter } from './deadline.ts'
 import { asYarakError, messageOf, YarakError } from './errors.ts'
 import type { Journal, Undone } from './journal/index.ts'
+import { traceFields } from './log-area.ts'
 import type { Action, Io, Log, Outcome, Resource, Result, Undoable, UndoKind, Undos } from './plugin.ts'
 import type { Span, Tracing } from './telemetry.ts'
 
@@ -161,7 +162,7 @@ const record = (done: Undone, { object }: Undoable, { traceId }: Span, { audit }
 
 const tell = (done: Undone, span: Span, known: boolean, { log }: UndoHost): void => {
   const { at: _, ...what } = done
-  const fields = { ...what, trace_id: span.traceId }
+  const fields = { ...what, ...traceFields(span) }
   if (isUndone(done)) log.info('a change was undone', fields)
   else log[known || done.outcome === 'interrupted' ? 'debug' : 'warn']('a change could not be undone', fields)
 }

@@ -337,6 +337,7 @@ describe('the trace', () => {
         'yarak.response.id': report?.id,
         'yarak.mode': 'enforce',
         'yarak.outcome': 'refused',
+        'error.type': 'because',
         'k8s.namespace.name': 'shop',
         'k8s.pod.name': 'web-1',
       },

@@ -63,4 +63,53 @@ describe('a log without secrets', () => {
       ['plain', undefined],
     ])
   })
+
+  it('has them in no error either, and takes whatever is logged', () => {
+    const lines: unknown[] = []
+    const line = (message: string, fields?: object) => void lines.push([message, fields])
+    const log = redactedLog({ debug: line, info: line, warn: line, error: line }, redact)
+    const circle: Record<string, unknown> = { text: SECRET }
+    circle.self = circle
+    const error = new Error(`no ${SECRET}`, { cause: new Error(`why: ${SECRET}`) })
+    log.warn('m', {
+      error,
+      circle,
+      get bad() {
+        throw new Error(SECRET)
+      },
+    })
+    expect(lines).toEqual([
+      [
+        'm',
+        {
+          error: { message: 'no [redacted]: why: [redacted]' },
+          circle: { text: '[redacted]', self: '[circular]' },
+          bad: '[unreadable]',
+        },
+      ],
+    ])
+  })
+
+  it('has the ids of traces as they are, where they are ids', () => {
+    const lines: unknown[] = []
+    const line = (_message: string, fields?: object) => void lines.push(fields)
+    const all = createRedact(redactSettings.parse({ patterns: ['[0-9a-f]{8,}'] }))
+    const log = redactedLog({ debug: line, info: line, warn: line, error: line }, all)
+    const ids = { trace_id: 'a'.repeat(32), span_id: 'b'.repeat(16) }
+    log.info('m', { ...ids, other: 'c'.repeat(32) })
+    log.info('m', { trace_id: 'a'.repeat(31), span_id: ['b'.repeat(16)] })
+    expect(lines).toEqual([
+      { ...ids, other: '[redacted]' },
+      { trace_id: '[redacted]', span_id: ['[redacted]'] },
+    ])
+  })
+
+  it('redacts nothing of a line that is not written', () => {
+    let looks = 0
+    const counting = Object.assign((event: never) => event, redact, { text: (text: string) => `${++looks}${text}` })
+    const line = () => {}
+    const none = { debug: line, info: line, warn: line, error: line, wants: () => false }
+    redactedLog(none, counting).error('m', { a: 'b' })
+    expect(looks).toBe(0)
+  })
 })

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import type { AuditEntry } from '../src/audit.ts'
 import { createGateway, type Report } from '../src/index.ts'
 import type { StoredEvent } from '../src/journal/index.ts'
 import { responseId } from '../src/ids.ts'
@@ -162,9 +163,11 @@ describe('a change of which nobody knows whether it happened', () => {
   const begun = (uid?: string) => ({ pending: [stored('1')], facts: { 1: { 'begun test-probe all': { uid } } } })
   const resume = async (more: Partial<Action>, left = begun()) => {
     let runs = 0
+    const record: AuditEntry[] = []
+    const audit = { append: (entry: AuditEntry) => void record.push(entry) }
     const step = probe(() => `run ${++runs}`, { changes: 'reversible', ...more })
-    const [report] = await resumedBy(answering([step({})], { journal: memoryJournal(left) }))
-    return { runs, step: report?.steps[0] }
+    const [report] = await resumedBy(answering([step({})], { journal: memoryJournal(left), audit }))
+    return { runs, step: report?.steps[0], record }
   }
 
   it('is not made again', async () => {
@@ -186,6 +189,19 @@ describe('a change of which nobody knows whether it happened', () => {
     const then = begun('old')
     expect(await resume({ target, done: 'repeatable' }, then)).toMatchObject({ runs: 0, step: { outcome: 'gone' } })
     expect(await resume({ target, done: 'repeatable' }, begun('new'))).toMatchObject({ runs: 1 })
+  })
+
+  it('is in the audit record, whatever is found: the process may have ended before its line was written', async () => {
+    const verdicts = async (more: Partial<Action>, uid?: string) => {
+      const left = begun(uid)
+      left.pending = [stored('1', { authenticated: 'token' })]
+      const { record } = await resume({ changes: 'destructive', target: async () => pod('new'), ...more }, left)
+      return record.map(({ kind, verdict }) => `${kind} ${verdict}`)
+    }
+    expect(await verdicts({})).toEqual(['step unknown'])
+    expect(await verdicts({ done: async () => ({ summary: 'it is gone' }) })).toEqual(['step succeeded'])
+    expect(await verdicts({ done: async () => undefined })).toEqual(['step succeeded'])
+    expect(await verdicts({ done: 'repeatable' }, 'old')).toEqual(['step gone'])
   })
 
   it('is noted, with its target, before it is made', async () => {

@@ -32,7 +32,16 @@ const supervise = (runs: Readonly<Record<string, Run | 'routes'>>) => {
         ? { routes: () => new Hono().get(`/${label}`, (c) => c.text(label)) }
         : { run: (_config: object, io: InputIo) => run(io) }),
     })
-    return { use: input({}, label), io: { signal: stop.signal } as InputIo }
+    const io: Partial<InputIo> = {
+      signal: stop.signal,
+      emit: (raw) =>
+        raw === 'refused'
+          ? Promise.reject(new YarakError('overloaded', 'no room'))
+          : Promise.resolve({ id: 'e1', done: Promise.resolve([]) }),
+      count() {},
+      measure() {},
+    }
+    return { use: input({}, label), io: io as InputIo }
   })
   const supervisor = createSupervisor(entries, { log, counters, signal: stop.signal })
   const failures = (label: string): number => counters.sum('yarak_input_failures_total', { input: `test/${label}` })
@@ -63,11 +72,12 @@ describe('status', () => {
     await vi.advanceTimersByTimeAsync(0)
     end.resolve()
     await vi.advanceTimersByTimeAsync(0)
+    const since = new Date().toISOString()
     expect(supervisor.status()).toEqual([
-      { id: 'test/web', state: 'serving' },
-      { id: 'test/file', state: 'ended' },
-      { id: 'test/topic', state: 'running' },
-      { id: 'test/bad', state: 'failing', error: 'the broker is down' },
+      { id: 'test/web', state: 'serving', since },
+      { id: 'test/file', state: 'ended', since },
+      { id: 'test/topic', state: 'running', since },
+      { id: 'test/bad', state: 'failing', error: 'the broker is down', since },
     ])
     stop()
   })
@@ -115,7 +125,7 @@ describe('an input that fails', () => {
     expect(run).toHaveBeenCalledTimes(1)
     expect(failures('bad')).toBe(1)
     expect(errors).toEqual([{ input: 'test/bad', error: 'the broker is down' }])
-    expect(supervisor.status()).toEqual([{ id: 'test/bad', state: 'failing', error: 'the broker is down' }])
+    expect(supervisor.status()).toMatchObject([{ id: 'test/bad', state: 'failing', error: 'the broker is down' }])
     stop()
   })
 
@@ -125,7 +135,8 @@ describe('an input that fails', () => {
     supervisor.start()
     await vi.advanceTimersByTimeAsync(10_000)
     expect(tries).toBe(3)
-    expect(supervisor.status()).toEqual([{ id: 'test/shaky', state: 'running' }])
+    await vi.advanceTimersByTimeAsync(30_000)
+    expect(supervisor.status()).toMatchObject([{ id: 'test/shaky', state: 'running' }])
     stop()
   })
 
@@ -152,6 +163,86 @@ describe('an input that fails', () => {
     supervisor.start()
     await vi.advanceTimersByTimeAsync(0)
     expect(errors.map(({ error }) => error)).toEqual(['at once', 'a text'])
+    stop()
+  })
+})
+
+describe('an input that is tried again', () => {
+  const state = (supervisor: ReturnType<typeof supervise>['supervisor']) => supervisor.status()[0]?.state
+
+  it('is failing all the time while its source is away, though each try takes a while', async () => {
+    const slow = () => new Promise<void>((_done, fail) => setTimeout(() => fail(new Error('no answer')), 28_000))
+    const { supervisor, stop, failures } = supervise({ slow })
+    supervisor.start()
+    expect(state(supervisor)).toBe('running')
+    await vi.advanceTimersByTimeAsync(28_000)
+    const since = new Date().toISOString()
+    for (let i = 0; i < 600; i++) {
+      await vi.advanceTimersByTimeAsync(1_000)
+      expect(supervisor.status()).toEqual([{ id: 'test/slow', state: 'failing', error: 'no answer', since }])
+    }
+    expect(failures('slow')).toBeGreaterThan(9)
+    stop()
+  })
+
+  it('runs again once it has run for half a minute, since then', async () => {
+    let tries = 0
+    const { supervisor, stop } = supervise({ shaky: (io) => (++tries < 2 ? down({ retryAfter: 1_000 }) : forever(io)) })
+    supervisor.start()
+    await vi.advanceTimersByTimeAsync(30_999)
+    expect(state(supervisor)).toBe('failing')
+    await vi.advanceTimersByTimeAsync(1)
+    expect(supervisor.status()).toEqual([{ id: 'test/shaky', state: 'running', since: new Date().toISOString() }])
+    stop()
+  })
+
+  it.each<[string, (io: InputIo) => unknown]>([
+    ['brings an event that is accepted', (io) => io.emit({})],
+    ['counts what it passed over', (io) => io.count('skipped', 'empty')],
+    ['measures its source', (io) => io.measure('lag', 3, {})],
+  ])('runs again at once when it %s', async (_, bring) => {
+    let tries = 0
+    const again: Run = async (io) => {
+      if (++tries < 2) await down({ retryAfter: 10 })
+      await bring(io)
+      await forever(io)
+    }
+    const { supervisor, stop } = supervise({ again })
+    supervisor.start()
+    await vi.advanceTimersByTimeAsync(9)
+    expect(state(supervisor)).toBe('failing')
+    await vi.advanceTimersByTimeAsync(1)
+    expect(state(supervisor)).toBe('running')
+    stop()
+  })
+
+  it('is failing when the gateway does not take what it brings, and when it brings something too late', async () => {
+    let tries = 0
+    const late = gate()
+    const refused: Run = async (io) => {
+      if (++tries > 1) void late.promise.then(() => io.measure('lag', 1, {}))
+      await io.emit('refused').catch(() => down({ retryAfter: 10 }))
+    }
+    const { supervisor, stop } = supervise({ refused })
+    supervisor.start()
+    await vi.advanceTimersByTimeAsync(105)
+    expect(tries).toBeGreaterThan(5)
+    expect(state(supervisor)).toBe('failing')
+    late.resolve()
+    await vi.advanceTimersByTimeAsync(1)
+    expect(state(supervisor)).toBe('failing')
+    stop()
+  })
+
+  it('leaves no timer behind', async () => {
+    let tries = 0
+    const { supervisor, stop } = supervise({
+      shaky: () => (++tries < 3 ? down({ retryAfter: 10 }) : Promise.resolve()),
+    })
+    supervisor.start()
+    await vi.advanceTimersByTimeAsync(100)
+    expect(state(supervisor)).toBe('ended')
+    expect(vi.getTimerCount()).toBe(0)
     stop()
   })
 })

@@ -22,7 +22,6 @@ export const log = defineAction({
       event: event.id,
       priority: event.priority,
       ...(target.key !== undefined && { target: target.key }),
-      ...(response.traceparent !== undefined && { traceparent: response.traceparent }),
     })
     return { summary: `logged: ${text.length > 200 ? `${text.slice(0, 199)}…` : text}` }
   },

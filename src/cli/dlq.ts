@@ -6,7 +6,8 @@ import type { LetterQuery, StoredLetter } from '../journal/index.ts'
 import { findPlace, type Place, placeOptions, type PlaceFlags } from './dead-letters.ts'
 import { plainTable } from './table.ts'
 import { Exit, plural, type Terminal } from './terminal.ts'
-import { bytesText, jsonText, oneLine, printable, timeText } from './text.ts'
+import { bytesText } from '../text-width.ts'
+import { jsonText, oneLine, printable, timeText } from './text.ts'
 
 interface Flags extends PlaceFlags, Pick<LetterQuery, 'kind' | 'from' | 'reason' | 'limit'> {
   readonly json?: boolean

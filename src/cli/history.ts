@@ -1,5 +1,6 @@
 /** What the commands about responses work on: a running gateway, or the journal and the cluster themselves. */
 import type { ResponsePage } from '../admin-responses.ts'
+import type { Audit } from '../audit.ts'
 import { YarakError } from '../errors.ts'
 import { createGateway, type Gateway } from '../gateway.ts'
 import type { ResponseQuery, StoredResponse, Undone } from '../journal/index.ts'
@@ -8,6 +9,7 @@ import { createLog } from '../log.ts'
 import type { Undoable } from '../plugin.ts'
 import { type Admin, type AtRest, findAdmin, type PlaceFlags, queryText } from './admin-client.ts'
 import { gatewayOptions } from './load.ts'
+import { openAudit } from './open-audit.ts'
 import type { Terminal } from './terminal.ts'
 
 /** Either kind of place. Each call rejects with what is wrong, for people. */
@@ -42,24 +44,30 @@ const atRest = (place: AtRest, terminal: Terminal): History => ({
     const last = responses.length === query.limit ? responses.at(-1) : undefined
     return { responses, ...(last && { next: last.seq }) }
   },
-  undoable: () => withGateway(place, terminal, (gateway) => gateway.undoable()),
-  undo: (id, step) => withGateway(place, terminal, (gateway) => gateway.undo(id, step)),
+  undoable: () => withGateway(place, terminal, undefined, (gateway) => gateway.undoable()),
+  async undo(id, step) {
+    const audit = openAudit(place.options, errorLog(terminal))
+    try {
+      return await withGateway(place, terminal, audit, (gateway) => gateway.undo(id, step))
+    } finally {
+      await audit?.close()
+    }
+  },
 })
+
+const errorLog = ({ err, tty }: Terminal) => createLog({ level: 'error', stream: { write: err, isTTY: tty } })
 
 /** A gateway that takes nothing in, for its connection to the cluster. */
 const withGateway = async <T>(
   { options, plugins }: AtRest,
-  { env, err, tty }: Terminal,
+  terminal: Terminal,
+  audit: Audit | undefined,
   work: (gateway: Gateway) => Promise<T>,
 ): Promise<T> => {
-  const log = createLog({ level: 'error', stream: { write: err, isTTY: tty } })
   const gateway = createGateway({
     ...gatewayOptions(options),
-    inputs: [],
-    outputs: [],
-    undoing: plugins.actions,
-    env,
-    log,
+    ...(audit && { audit }),
+    ...{ inputs: [], outputs: [], undoing: plugins.actions, env: terminal.env, log: errorLog(terminal) },
   })
   try {
     return await work(gateway)

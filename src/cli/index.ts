@@ -21,7 +21,11 @@ Examples:
   yarak list actions --json                       what a step can do
   yarak dlq ls                                    what could not be delivered, or was no event
   yarak responses ls                              what rules have done; also show, undo
+  yarak trace 4bf92f35                            the responses of a trace, as a tree
   yarak journal stats                             what is kept over a crash
+  yarak audit verify                              whether the record of who did what was changed
+  yarak doctor                                    what is wrong, and what to do about it
+  yarak log level kubernetes debug                change what a running gateway logs
   yarak import talon config.yaml rules.yaml       configuration and rules of Falco Talon as Yarak's
   yarak import falcosidekick config.yaml          configuration of Falcosidekick as Yarak's
 
@@ -73,7 +77,11 @@ const COMMANDS: Readonly<Record<string, Load>> = {
   outputs: async () => (await import('./outputs.ts')).outputsCommand,
   dlq: async () => (await import('./dlq.ts')).dlqCommand,
   responses: async () => (await import('./responses.ts')).responsesCommand,
+  trace: async () => (await import('./trace.ts')).traceCommand,
   journal: async () => (await import('./journal.ts')).journalCommand,
+  audit: async () => (await import('./audit.ts')).auditCommand,
+  log: async () => (await import('./log.ts')).logCommand,
+  doctor: async () => (await import('./doctor.ts')).doctorCommand,
   import: async () => (await import('./import.ts')).importCommand,
 }
 

@@ -2,7 +2,8 @@ import { Command } from 'commander'
 import { findPlace, type Place, placeOptions, type PlaceFlags } from './dead-letters.ts'
 import { plainTable } from './table.ts'
 import type { Terminal } from './terminal.ts'
-import { bytesText, jsonText, printable, timeText } from './text.ts'
+import { bytesText } from '../text-width.ts'
+import { jsonText, printable, timeText } from './text.ts'
 
 export const journalCommand = (terminal: Terminal): Command =>
   new Command('journal').description('Look at what is kept over a crash.').addCommand(
@@ -17,7 +18,7 @@ Asks the running gateway; when none answers, reads the file that it left.
 Examples:
   yarak journal stats
   yarak journal stats --config /etc/yarak/yarak.yaml --json
-  yarak journal stats --url unix:/run/yarak.sock`,
+  yarak journal stats --socket /run/yarak/admin.sock`,
       )
       .action(async (flags: PlaceFlags & { json?: boolean }) => {
         const place = await findPlace(flags, terminal)

@@ -1,7 +1,7 @@
 import { Command } from 'commander'
 import pc from 'picocolors'
 import type { OutputHealth } from '../health.ts'
-import { findAdmin, placeOptions, type PlaceFlags } from './admin-client.ts'
+import { adminOrExit, placeOptions, type PlaceFlags } from './admin-client.ts'
 import { plainTable } from './table.ts'
 import { Exit, type Terminal } from './terminal.ts'
 import { jsonText, oneLine } from './text.ts'
@@ -25,17 +25,13 @@ while one delivery tries whether the other side is back.
 
 Examples:
   yarak outputs status
-  yarak outputs status --url http://gateway:2801 --json
+  yarak outputs status --url https://gateway:2802 --json
 
 Exits with 1 when no gateway runs, or a breaker is not closed.`,
     )
     .action(async (flags: Flags) => {
-      const found = await findAdmin(flags, terminal)
-      if (!('admin' in found)) {
-        terminal.err('yarak: no gateway runs here; give --url where it listens\n')
-        throw new Exit(1)
-      }
-      const { outputs } = await found.admin.ask<{ outputs: readonly OutputHealth[] }>('GET', 'outputs')
+      const admin = await adminOrExit(flags, terminal)
+      const { outputs } = await admin.ask<{ outputs: readonly OutputHealth[] }>('GET', 'outputs')
       if (flags.json) terminal.out(jsonText(outputs))
       else terminal.out(outputs.length > 0 ? `${tableOf(outputs, terminal)}\n` : 'no outputs\n')
       if (outputs.some(({ breaker }) => breaker !== 'closed')) throw new Exit(1)

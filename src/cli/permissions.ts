@@ -53,7 +53,7 @@ export const isWithoutCluster = (error: unknown): boolean =>
 export const warnOfMissing = async (asking: Asking, log: Log): Promise<void> => {
   if (asking.options.mode !== 'enforce') return
   try {
-    for (const line of await missingPermissions(asking)) log.warn(line)
+    for (const line of await missingPermissions(asking)) log.warn('a permission is missing', { missing: line })
   } catch (error) {
     if (isWithoutCluster(error)) return
     log.warn('whether all permissions are there could not be asked', { error: messageOf(asYarakError(error)) })

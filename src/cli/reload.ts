@@ -2,7 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { isDeepStrictEqual } from 'node:util'
 import { type Change, textOfChange } from '../changes.ts'
-import { type ConfigOptions, type LoadedConfig, printProblems, type WatchedFiles } from '../config/index.ts'
+import type { ConfigOptions, ConfigProblem, LoadedConfig, WatchedFiles } from '../config/index.ts'
 import { messageOf, YarakError } from '../errors.ts'
 import type { Gateway } from '../gateway.ts'
 import type { Log } from '../plugin.ts'
@@ -43,17 +43,20 @@ export const watchConfig = async (reloading: Reloading): Promise<void> => {
     const settled = current === seen
     seen = current
     if (!now && (current === files.known || !settled)) continue
-    ;({ files, options } = await reloadOnce({ ...reloading, options }))
+    ;({ files, options } = await reloadOnce({ ...reloading, files, options }))
     seen = files.known
   }
 }
 
 /** Never rejects: a mistake in a file leaves the last good configuration in force. */
-const reloadOnce = async ({ gateway, log, load, options: before }: Reloading) => {
-  const { loaded, files } = await load()
+const reloadOnce = async ({ gateway, log, load, files: known, options: before }: Reloading) => {
+  let files = known
   try {
+    const read = await load()
+    const { loaded } = read
+    files = read.files
     const changes = await gateway.reload(() => {
-      if (!loaded.options) throw new YarakError('config', printProblems(loaded.problems))
+      if (!loaded.options) throw new YarakError('config', errorsIn(loaded.problems))
       return gatewayOptions(loaded.options)
     })
     const options = loaded.options ?? before
@@ -64,6 +67,13 @@ const reloadOnce = async ({ gateway, log, load, options: before }: Reloading) =>
     return { files, options: before }
   }
 }
+
+/** Without the lines of the files, in which a misplaced password may stand: `/readyz` tells it to everybody. */
+const errorsIn = (problems: readonly ConfigProblem[]): string =>
+  problems
+    .filter(({ severity }) => severity === 'error')
+    .map(({ file, line, column, message }) => `${file}:${line}:${column}: ${message}`)
+    .join('; ')
 
 const atStart = (before: ConfigOptions, after: ConfigOptions): Pick<Change, 'name' | 'needsRestart' | 'change'>[] =>
   [

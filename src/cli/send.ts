@@ -113,7 +113,7 @@ const hint = (status: number): string => {
 }
 
 /** An alert as Falco's default rule emits it. */
-const sample = (now: Date) => ({
+export const sample = (now: Date) => ({
   hostname: 'laptop',
   output: `${now.toISOString().slice(11, 23)}: Notice A shell was spawned in a container with an attached terminal`,
   priority: 'Notice',

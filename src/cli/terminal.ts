@@ -6,6 +6,8 @@ export interface Terminal {
   readonly tty: boolean
   /** Whether colours may be used: on a terminal, unless NO_COLOR is set. */
   readonly colours: { readonly out: boolean; readonly err: boolean }
+  /** How wide standard output is; undefined where it is no terminal. */
+  readonly columns?: () => number | undefined
   readonly env: Readonly<Record<string, string | undefined>>
   /** Fires on Ctrl-C or SIGTERM. */
   readonly signal: AbortSignal

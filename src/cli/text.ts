@@ -13,13 +13,6 @@ export const oneLine = (text: string, length: number): string => {
   return flat.length <= length ? flat : `${flat.slice(0, length - 1)}…`
 }
 
-/** @example bytesText(1536) // '1.5 KiB' */
-export const bytesText = (bytes: number): string => {
-  const units = ['B', 'KiB', 'MiB', 'GiB', 'TiB']
-  const power = Math.min(Math.floor(Math.log2(Math.max(bytes, 1)) / 10), units.length - 1)
-  return `${Number((bytes / 1024 ** power).toFixed(1))} ${units[power]}`
-}
-
 /** UTC, to the second. */
 export const timeText = (at: number): string => new Date(at).toISOString().slice(0, 19).replace('T', ' ')
 

@@ -14,7 +14,7 @@ import type { Context, Mode, Resource, Use } from '../plugin.ts'
 import { openRules } from '../rules/load.ts'
 import type { RuleInput } from '../rules/rule.ts'
 import type { TraceSettings } from '../trace-settings.ts'
-import type { adminSettings } from './admin.ts'
+import { type adminSettings, checkAdmin } from './admin.ts'
 import { checkValue } from './check.ts'
 import type { Document } from './document.ts'
 import { textChecks, type TextChecks } from './expressions.ts'
@@ -22,7 +22,7 @@ import { beside, type Files, systemFiles } from './files.ts'
 import { importPlugins, type PluginFault } from './imports.ts'
 import type { References } from './interpolate.ts'
 import type { Listener } from './listen.ts'
-import type { logSettings } from './log.ts'
+import { checkLevels, type logSettings } from './log.ts'
 import { checkListeners } from './listeners.ts'
 import {
   contextNames,
@@ -42,6 +42,7 @@ export { printConfig } from './print.ts'
 export { type ConfigProblem, createProblems, printProblems } from './problems.ts'
 export { importPlugins } from './imports.ts'
 export type { OutputUse, Plugins } from './plugins.ts'
+export { adminClients, adminListeners, adminSocket, auditPath } from './admin.ts'
 export { type Address, addressText, type Listener, listenerText, parseAddress } from './listen.ts'
 export { configSchema } from './schema.ts'
 export { type Files, systemFiles } from './files.ts'
@@ -138,10 +139,16 @@ export const loadDocument = (document: Document, load: LoadOptions, problems: Pr
   const rules = ruleFiles?.rules() ?? []
   const settings = top && fileSettings.parse(top.value)
   const listen = settings && checkListeners({ ...context, files, inputs: inputs.map(inputOf) }, settings.listen)
+  const admin = settings && checkAdmin({ ...context, files }, settings, listen ?? [])
+  if (settings) {
+    const types = Object.values(plugins).flatMap((all: readonly { type: string }[]) => all.map(({ type }) => type))
+    const ids = [...inputs.map((input) => inputOf(input).id), ...outputs.map(({ output }) => output.id)]
+    checkLevels(context, settings.log.levels, [...types, ...ids])
+  }
   const found = problems.list()
   const failed = !settings || found.some(({ severity }) => severity === 'error')
   const uses = { inputs, outputs, resources, contexts, rules, plugins: settings?.plugins ?? [] }
-  const options = failed ? undefined : { ...settings, ...uses, listen: listen ?? [] }
+  const options = failed || !admin ? undefined : { ...settings, ...uses, admin, listen: listen ?? [] }
   return { options, problems: found, document, plugins }
 }
 

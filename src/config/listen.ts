@@ -114,7 +114,7 @@ const listener = z
     message: 'does not go together with paths',
   })
 
-const toListeners = (given: string | z.output<typeof listener>): Listener[] => {
+const toListeners = (given: string | z.output<typeof adminListener> | z.output<typeof listener>): Listener[] => {
   const {
     address: text,
     tls,
@@ -124,6 +124,23 @@ const toListeners = (given: string | z.output<typeof listener>): Listener[] => {
   const secured = tls && { ...tls, clientAuth: tls.clientAuth ?? (tls.caFile === undefined ? 'none' : 'require') }
   return at ? [{ ...at, ...more, ...(secured && { tls: secured }) }] : []
 }
+
+const adminListener = z.strictObject(
+  {
+    address: address.describe('`host:port`, `[::]:port` or `unix:/path`.'),
+    tls: tls.optional().describe('Serve HTTPS. Paths of files are relative to this file.'),
+  },
+  { error: ({ code }) => (code === 'invalid_type' ? `${ADDRESS}, or off` : undefined) },
+)
+
+const adminAddress = z
+  .string(`${ADDRESS}, or off`)
+  .refine((text) => text === 'off' || parseAddress(text) !== undefined, `${ADDRESS}, or off`)
+
+/** Where the admin routes are: `off` gives no listener. */
+export const adminListenSetting = z
+  .union([adminAddress, z.array(z.union([address, adminListener]), `${ADDRESS}, or off`).min(1), adminListener])
+  .transform((given): Listener[] => [given].flat().flatMap(toListeners))
 
 /** One listener or a list, each an address text or a map. */
 export const listenSetting = z

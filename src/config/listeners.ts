@@ -7,10 +7,14 @@ import { addressText, type Listener, type TlsSettings } from './listen.ts'
 import type { Problems } from './problems.ts'
 import { suggestion } from './suggest.ts'
 
-interface Context {
+/** Where what is wrong is told, and whose files are read. */
+export interface Checked {
   readonly document: Document
   readonly problems: Problems
   readonly files: Files
+}
+
+interface Context extends Checked {
   /** The inputs whose settings are right. */
   readonly inputs: readonly Use<Input>[]
 }
@@ -28,14 +32,19 @@ export const checkListeners = (context: Context, listeners: readonly Listener[])
   return places.map(({ listener, path }) => {
     checkInputs(context, listener, ids, path)
     samePath(context, listener)
-    if (!listener.tls) return listener
-    const tls = resolved(context.document, listener.tls)
-    for (const { setting, message, severity } of readCertificates(tls, context.files).faults) {
-      const at = [...path, 'tls', setting]
-      context.problems.add(context.document, { path: at }, `${pathText(at)} ${message}`, severity)
-    }
-    return { ...listener, tls }
+    return checkTls(context, listener, path)
   })
+}
+
+/** The listener with the paths of its certificates resolved; what is wrong with them is told. */
+export const checkTls = ({ document, problems, files }: Checked, listener: Listener, path: Path): Listener => {
+  if (!listener.tls) return listener
+  const tls = resolved(document, listener.tls)
+  for (const { setting, message, severity } of readCertificates(tls, files).faults) {
+    const at = [...path, 'tls', setting]
+    problems.add(document, { path: at }, `${pathText(at)} ${message}`, severity)
+  }
+  return { ...listener, tls }
 }
 
 const resolved = ({ file }: Document, tls: TlsSettings): TlsSettings => ({

@@ -75,7 +75,7 @@ export const createGuard = (settings: GuardSettings, host?: GuardHost): Guard =>
 }
 
 /** Milliseconds that the clock of a sender may be ahead. */
-const AHEAD = 60_000
+export const AHEAD = 60_000
 
 const unfitEvent = (question: Question, maxAge: number): Refusal | undefined => {
   const { change, authenticated, age, clusterUnknown } = question

@@ -26,7 +26,7 @@ const listOf = (value: unknown): string[] =>
  * Reads the files in order; whatever is no rule is left out.
  * @example readFalcoRules([document]).get('Terminal shell in container')?.output
  */
-export const readFalcoRules = (documents: readonly Document[]): FalcoRules => {
+export const readFalcoRules = (documents: readonly Pick<Document, 'value'>[]): FalcoRules => {
   const rules: FalcoRules = new Map()
   for (const { value } of documents) {
     for (const item of Array.isArray(value) ? value : []) if (isRaw(item)) readItem(item, rules)

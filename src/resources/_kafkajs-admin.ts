@@ -34,6 +34,20 @@ const positionsOf = async (
 
 const NOTHING_COMMITTED = '-1'
 
+/** What the group has committed, where it has. */
+export const committedBy = async (
+  admin: Admin,
+  groupId: string,
+  topics: readonly string[],
+): Promise<TopicPartitionOffset[]> => {
+  const answers = await admin.fetchOffsets({ groupId, topics: [...topics] })
+  return answers.flatMap(({ topic, partitions }) =>
+    partitions
+      .filter(({ offset }) => offset !== NOTHING_COMMITTED)
+      .map(({ partition, offset }) => ({ topic, partition, offset: Number(offset) })),
+  )
+}
+
 /** Those of the partitions for which the group has committed nothing. */
 export const uncommitted = async (
   admin: Admin,

@@ -5,7 +5,7 @@ import type { Admin, Kafka, KafkaConfig, LogEntry } from 'kafkajs'
 import { type Log, messageOf, YarakError } from '../plugin.ts'
 import { createCodecs } from './_kafka-codecs.ts'
 import { kafkaError } from './_kafka-errors.ts'
-import { endsOf, topicsOf, withAdmin } from './_kafkajs-admin.ts'
+import { committedBy, endsOf, topicsOf, withAdmin } from './_kafkajs-admin.ts'
 import { createKafkajsConsumer } from './_kafkajs-consumer.ts'
 import { createKafkajsProducer } from './_kafkajs-producer.ts'
 import { saslOf } from './_kafkajs-sasl.ts'
@@ -64,6 +64,8 @@ export const createKafkajsDriver =
     return {
       topics: () => ask('listing topics', topicsOf),
       ends: (topics) => ask('asking for offsets', (admin) => endsOf(admin, topics)),
+      committed: (groupId, topics) =>
+        ask('asking for what the group has committed', (admin) => committedBy(admin, groupId, topics)),
       consumer: (options) => createKafkajsConsumer(connected, options),
       producer: (options) => createKafkajsProducer(connected, options),
     }

@@ -22,6 +22,8 @@ export interface KafkaClient {
   topics(): Promise<readonly string[]>
   /** The ends of all partitions of these topics: the offsets that the next records will have. */
   ends(topics: readonly string[]): Promise<readonly TopicPartitionOffset[]>
+  /** Where the group goes on, in the partitions for which it has committed something. Absent: the driver cannot tell. */
+  committed?(groupId: string, topics: readonly string[]): Promise<readonly TopicPartitionOffset[]>
   consumer(options: ConsumerOptions): KafkaConsumer
   producer(options: ProducerOptions): KafkaProducer
 }

@@ -119,9 +119,34 @@ export const kubernetes = defineResource({
     }
   },
   close: (cluster) => cluster.close(),
+  check: (cluster, { call }, signal) => askReady(cluster.as({ call, signal })),
   missing: (cluster, rules, { call }) => missingRules(cluster.as({ call }).send, rules, cluster),
   undos: (cluster, io) => undosOf(cluster, io),
 })
+
+/**
+ * Asks whether the API server can do its work, its storage included. One that knows us and forbids the question has
+ * answered: what the account may do is not asked here.
+ * @see https://kubernetes.io/docs/reference/using-api/health-checks/
+ */
+const askReady = async ({ stream }: Clients): Promise<void> => {
+  try {
+    await stream({ method: 'GET', path: '/readyz' }, drain)
+  } catch (error) {
+    const { reason } = error as YarakError
+    if (reason === 'forbidden') return
+    if (reason === 'unauthorized') throw answers('does not accept our credentials', error)
+    throw /^5\d\d$/.test(reason) ? answers(`is not ready (status ${reason})`, error) : error
+  }
+}
+
+const answers = (but: string, cause: unknown): YarakError =>
+  new YarakError('unavailable', `the API server answers, but ${but}`, { cause })
+
+/** Read, for the connection to be free again. */
+const drain = async (chunks: AsyncIterable<Uint8Array>): Promise<void> => {
+  for await (const _ of chunks);
+}
 
 const loadClient = async (): Promise<ClientNode> => {
   try {

@@ -9,7 +9,7 @@ process.once('SIGTERM', () => stop.abort())
 await main(['run', '--config', process.argv[2] ?? ''], {
   out: () => {},
   err(text) {
-    const url = /"address":"(http:[^"]+)","message":"listening"/.exec(text)?.[1]
+    const url = /"message":"listening","address":"(http:[^"]+)"/.exec(text)?.[1]
     if (!url) return
     console.log(JSON.stringify({ bench: 'ready', url: `${url}/` }))
     delay.enable()

@@ -35,10 +35,11 @@ interface Options {
   readonly env?: Record<string, string>
   readonly colours?: boolean
   readonly tty?: boolean
+  readonly columns?: number
 }
 
 /** A command that is running in this process. */
-export const start = (args: readonly string[], { env = {}, colours = false, tty = false }: Options = {}) => {
+export const start = (args: readonly string[], { env = {}, colours = false, tty = false, columns }: Options = {}) => {
   const stop = new AbortController()
   const said = { out: '', err: '' }
   const terminal: Terminal = {
@@ -46,6 +47,7 @@ export const start = (args: readonly string[], { env = {}, colours = false, tty 
     err: (text) => void (said.err += text),
     tty,
     colours: { out: colours, err: colours },
+    columns: () => columns,
     env,
     signal: stop.signal,
   }
@@ -64,7 +66,12 @@ export const yarak = (args: readonly string[], options?: Options): Promise<Ran> 
 
 /** The address in the log line `listening`, once it is there. */
 const addressIn = async (err: () => string): Promise<string> => {
-  const find = (): string | undefined => /"address":"(http:[^"]+)","message":"listening"/.exec(err())?.[1]
+  const find = (): string | undefined =>
+    err()
+      .split('\n')
+      .filter((line) => line.startsWith('{') && line.endsWith('}') && !line.includes('"admin":true'))
+      .map((line) => JSON.parse(line) as { message: string; address?: string })
+      .find(({ message, address }) => message === 'listening' && address?.startsWith('http:'))?.address
   await expect.poll(find, { timeout: 15_000, interval: 20 }).toBeDefined()
   return find() ?? ''
 }

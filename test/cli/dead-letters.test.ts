@@ -17,14 +17,17 @@ const terminal: Terminal = {
   env: {},
   signal: new AbortController().signal,
 }
+const TOKEN = 's3cret'
+const clients = [{ name: 'ci', role: 'view', token: TOKEN }] as const
+
 const placeOf = async (listen: string | readonly string[]) => {
-  const { name, running } = await findPlace({ config: config(listen) }, terminal)
+  const { name, running } = await findPlace({ config: config({ admin: { listen, token: TOKEN } }) }, terminal)
   return { name, running }
 }
 
 describe('of the addresses in the configuration', () => {
   it('the first that answers is asked', async () => {
-    const { url } = await run({ host: '127.0.0.1', port: 0 })
+    const { url } = await run({ host: '127.0.0.1', port: 0 }, { clients })
     const { host } = new URL(url)
     expect(await placeOf([`127.0.0.1:${await closedPort()}`, `unix:${files.at('none')}`, host])).toEqual({
       name: url,
@@ -32,8 +35,13 @@ describe('of the addresses in the configuration', () => {
     })
   })
 
+  it('before them the socket in the data folder', async () => {
+    const { url } = await run()
+    expect(await placeOf(`127.0.0.1:${await closedPort()}`)).toEqual({ name: url, running: true })
+  })
+
   it('one that means all of the machine is reached over its loopback', async () => {
-    const { url } = await run({ host: '0.0.0.0', port: 0 })
+    const { url } = await run({ host: '0.0.0.0', port: 0 }, { clients })
     const { port } = new URL(url)
     expect(await placeOf(`0.0.0.0:${port}`)).toEqual({ name: `http://127.0.0.1:${port}`, running: true })
   })
@@ -49,7 +57,7 @@ describe('a place', () => {
     const now = Date.now()
     const letters = [1, 2, 3].map((n) => letter({ at: now + n, message: `${n}` }))
     const ask = async () => {
-      const place = await findPlace({ config: config(address) }, terminal)
+      const place = await findPlace({ config: config() }, terminal)
       const first = await place.page({ limit: 2 })
       const { running, name: _name } = place
       return {
@@ -63,9 +71,8 @@ describe('a place', () => {
       }
     }
     await leave((journal) => letters.forEach((one) => journal.bury(one)))
-    let address = `127.0.0.1:${await closedPort()}`
     const atRest = await ask()
-    address = new URL((await run({ host: '127.0.0.1', port: 0 })).url).host
+    await run()
     const atWork = await ask()
     expect([atRest.running, atWork.running]).toEqual([false, true])
     expect(atWork.answers).toEqual(atRest.answers)

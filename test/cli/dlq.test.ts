@@ -10,7 +10,6 @@ const files = folder()
 noneLeft()
 const { config, leave, run } = journalled(files)
 
-const LOCAL = { host: '127.0.0.1', port: 0 }
 const three = (journal: Journal): void => {
   journal.bury(
     letter({
@@ -35,15 +34,18 @@ const left = async (journal: Journal): Promise<number[]> => (await journal.lette
 /** The configuration of a gateway that does not run, which left three dead letters. */
 const atRest = async (): Promise<string> => {
   await leave(three)
-  return config(`127.0.0.1:${await closedPort()}`)
+  return config()
 }
 
 /** One that runs. */
-const atWork = async (more: Parameters<typeof run>[1] = {}) => {
-  const running = await run(LOCAL, more)
+const atWork = async (more: Parameters<typeof run>[1] = {}, at?: Parameters<typeof run>[0]) => {
+  const running = await run(at, more)
   three(running.journal)
-  return { ...running, file: config(new URL(running.url).host) }
+  return { ...running, file: config() }
 }
+
+const TOKEN = 's3cret-s3cret'
+const TCP = [{ clients: [{ name: 'ci', role: 'operate', token: TOKEN }] }, { host: '127.0.0.1', port: 0 }] as const
 
 describe.each([
   ['a running gateway', async () => (await atWork()).file],
@@ -113,7 +115,7 @@ describe.each([
     const fill = (journal: Journal): void => journal.bury(letter({ message: bad, body: bad, from: bad, reason: bad }))
     if (made === atRest) {
       await leave(fill)
-      file = config(`127.0.0.1:${await closedPort()}`)
+      file = config()
     } else {
       const running = await atWork()
       fill(running.journal)
@@ -171,33 +173,34 @@ describe('the place', () => {
     const path = files.at('socket')
     const { journal } = await run({ path })
     three(journal)
-    const { out } = await yarak(['dlq', 'rm', '--all', '--config', config([`unix:${path}`])])
+    const { out } = await yarak(['dlq', 'rm', '--all', '--config', config({ admin: { listen: `unix:${path}` } })])
     expect(out).toBe('removed 3 dead letters\n')
     expect(await left(journal)).toEqual([])
   })
 
-  it('is what --url names, and nothing else', async () => {
+  it('is what --url or --socket names, and nothing else', async () => {
     const { url } = await atWork()
     expect((await yarak(['dlq', 'ls', '--url', url])).out).toContain('slack')
+    expect((await yarak(['dlq', 'ls', '--socket', url.slice(5)])).out).toContain('slack')
     const none = `http://127.0.0.1:${await closedPort()}`
     const { code, err } = await yarak(['dlq', 'ls', '--url', none])
     expect([code, err]).toEqual([1, expect.stringMatching(/^yarak: no gateway answers at http:.*ECONNREFUSED.*\n$/)])
     expect((await yarak(['dlq', 'ls', '--url', 'gateway:2801'])).err).toMatch(/must be an address such as http:/)
+    expect((await yarak(['dlq', 'ls', '--socket', files.at('none')])).err).toMatch(
+      /no gateway answers at unix:.*ENOENT/,
+    )
   })
 
   it('is asked with a token: given, or of the environment, or of the configuration', async () => {
-    const { url, file } = await atWork({ token: 's3cret-s3cret' })
+    const { url } = await atWork(...TCP)
     const ls = ['dlq', 'ls', '--url', url]
-    expect((await yarak([...ls, '--token', 's3cret-s3cret'])).code).toBe(0)
-    expect((await yarak(ls, { env: { YARAK_ADMIN_TOKEN: 's3cret-s3cret' } })).code).toBe(0)
-    for (const refused of [await yarak(ls), await yarak(['dlq', 'ls', '--config', file])]) {
-      expect(refused).toEqual({
-        code: 1,
-        out: '',
-        err: 'yarak: the bearer token is missing or wrong (give --token, or set YARAK_ADMIN_TOKEN)\n',
-      })
-    }
-    const known = config(new URL(url).host, { admin: { token: 's3cret-s3cret' } })
+    expect((await yarak([...ls, '--token', TOKEN])).code).toBe(0)
+    expect((await yarak(ls, { env: { YARAK_ADMIN_TOKEN: TOKEN } })).code).toBe(0)
+    const hint = ' (give --token, set YARAK_ADMIN_TOKEN, or give --cert and --key)\n'
+    expect((await yarak(ls)).err).toBe(`yarak: the bearer token is missing${hint}`)
+    const wrong = config({ admin: { listen: new URL(url).host, token: 'other' } })
+    expect((await yarak(['dlq', 'ls', '--config', wrong])).err).toBe(`yarak: the bearer token is wrong${hint}`)
+    const known = config({ admin: { listen: new URL(url).host, token: TOKEN } })
     expect((await yarak(['dlq', 'ls', '--config', known])).code).toBe(0)
   })
 
@@ -207,11 +210,12 @@ describe('the place', () => {
     closing.push(() => new Promise<void>((done) => server.close(() => done())))
     await leave(three)
     const { port } = server.address() as { port: number }
-    expect((await yarak(['dlq', 'ls', '--config', config(`127.0.0.1:${port}`)])).out).toContain('slack')
+    const file = config({ admin: { listen: `127.0.0.1:${port}`, token: TOKEN } })
+    expect((await yarak(['dlq', 'ls', '--config', file])).out).toContain('slack')
   })
 
   it('that does not exist is told', async () => {
-    const file = config(`127.0.0.1:${await closedPort()}`)
+    const file = config()
     for (const args of [['ls'], ['show', '1'], ['rm', '--all']]) {
       expect(await yarak(['dlq', ...args, '--config', file])).toEqual({
         code: 1,
@@ -222,9 +226,10 @@ describe('the place', () => {
   })
 
   it('can be read, but not changed, while a gateway works on it that does not answer', async () => {
-    const { journal } = await atWork()
+    const { journal } = await run({ path: files.at('other.sock') })
+    three(journal)
     await journal.flush()
-    const file = config(`127.0.0.1:${await closedPort()}`)
+    const file = config()
     expect((await yarak(['dlq', 'ls', '--config', file])).out).toContain('slack')
     const { code, err } = await yarak(['dlq', 'rm', '1', '--config', file])
     expect([code, err]).toEqual([
@@ -260,7 +265,7 @@ describe('wrong usage', () => {
 describe('on a terminal', () => {
   it('has colours, and cuts a long message', async () => {
     await leave((journal) => journal.bury(letter({ message: 'x'.repeat(500) })))
-    const file = config(`127.0.0.1:${await closedPort()}`)
+    const file = config()
     const { out } = await yarak(['dlq', 'ls', '--config', file], { colours: true })
     expect(out).toContain('\u001b[')
     expect(out).toContain(`${'x'.repeat(79)}…`)

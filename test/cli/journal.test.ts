@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest'
 import type { Journal } from '../../src/journal/index.ts'
 import { event, letter, notice, report } from '../journal/_kit.ts'
 import { journalled } from './_gateway.ts'
-import { closedPort, folder, yarak } from './_kit.ts'
+import { folder, yarak } from './_kit.ts'
 
 const files = folder()
 const { config, leave, run } = journalled(files)
@@ -22,12 +22,12 @@ const COUNTS = { unsettled: 1, oldest: at, notices: { slack: 2 }, responses: 1, 
 
 describe('journal stats', () => {
   it('tells of a running gateway', async () => {
-    const { journal, url } = await run({ host: '127.0.0.1', port: 0 })
+    const { journal, url } = await run()
     await some(journal)
-    const file = config(new URL(url).host)
+    const file = config()
     const { code, out, err } = await yarak(['journal', 'stats', '--config', file])
     expect({ code, err }).toEqual({ code: 0, err: '' })
-    expect(out).toMatch(/^gateway +http:\/\/127\.0\.0\.1:\d+$/m)
+    expect(out).toMatch(/^gateway +unix:\/.*\/admin\.sock$/m)
     expect(out).toMatch(/^state +durable$/m)
     expect(out).toMatch(/^size +\d+(\.\d)? KiB of 1 GiB$/m)
     expect(out).toMatch(/^unfinished events +1, the oldest of 2026-11-23 08:00:00 UTC$/m)
@@ -41,7 +41,7 @@ describe('journal stats', () => {
 
   it('tells of one that has ended', async () => {
     await leave(some)
-    const file = config(`127.0.0.1:${await closedPort()}`)
+    const file = config()
     const { code, out } = await yarak(['journal', 'stats', '--config', file])
     expect(code).toBe(0)
     expect(out).toMatch(/^file +\/.*journal\.db$/m)
@@ -56,13 +56,13 @@ describe('journal stats', () => {
 
   it('tells of an empty one', async () => {
     await leave(() => {})
-    const { out } = await yarak(['journal', 'stats', '--config', config(`127.0.0.1:${await closedPort()}`)])
+    const { out } = await yarak(['journal', 'stats', '--config', config()])
     expect(out).toMatch(/^unfinished events +0$/m)
     expect(out).toMatch(/^waiting notices +0$/m)
   })
 
   it('says that there is none', async () => {
-    expect(await yarak(['journal', 'stats', '--config', config(`127.0.0.1:${await closedPort()}`)])).toMatchObject({
+    expect(await yarak(['journal', 'stats', '--config', config()])).toMatchObject({
       code: 1,
       out: '',
       err: expect.stringContaining('there is no journal at') as string,
@@ -72,7 +72,7 @@ describe('journal stats', () => {
   it('says that the file is none, and does not touch it', async () => {
     await leave(() => {})
     files.write('data/journal.db', 'this is no database '.repeat(100))
-    const { code, err } = await yarak(['journal', 'stats', '--config', config(`127.0.0.1:${await closedPort()}`)])
+    const { code, err } = await yarak(['journal', 'stats', '--config', config()])
     expect([code, err]).toEqual([1, expect.stringMatching(/^yarak: cannot read the journal .*not a database\n$/)])
   })
 
@@ -81,7 +81,7 @@ describe('journal stats', () => {
     const db = new DatabaseSync(files.at('data/journal.db'))
     db.exec('PRAGMA user_version = 99')
     db.close()
-    const { code, err } = await yarak(['journal', 'stats', '--config', config(`127.0.0.1:${await closedPort()}`)])
+    const { code, err } = await yarak(['journal', 'stats', '--config', config()])
     expect([code, err]).toEqual([
       1,
       expect.stringMatching(/is of version 99, this program knows \d+; run the newer/) as string,

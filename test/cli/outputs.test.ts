@@ -2,7 +2,7 @@ import { expect, it } from 'vitest'
 import { YarakError } from '../../src/index.ts'
 import { alert, sink } from '../kit.ts'
 import { journalled } from './_gateway.ts'
-import { closedPort, folder, yarak } from './_kit.ts'
+import { folder, yarak } from './_kit.ts'
 
 const files = folder()
 const at = journalled(files)
@@ -15,7 +15,10 @@ const failing = () =>
 it('lists the outputs of a running gateway, and exits with 1 when one has failed several times', async () => {
   const { use } = sink(undefined, { type: 'fine' })
   const options = { outputs: [{ output: failing(), breaker: 1 }, use] }
-  const { gateway, url } = await at.run({ host: '127.0.0.1', port: 0 }, { token: 't', options })
+  const { gateway, url } = await at.run(
+    { host: '127.0.0.1', port: 0 },
+    { clients: [{ name: 'ci', role: 'view', token: 't' }], options },
+  )
   const ask = (...more: string[]) => yarak(['outputs', 'status', '--url', url, '--token', 't', ...more])
 
   const before = await ask()
@@ -35,8 +38,10 @@ it('lists the outputs of a running gateway, and exits with 1 when one has failed
 })
 
 it('says when no gateway runs', async () => {
-  const port = await closedPort()
-  const file = at.config(`127.0.0.1:${port}`)
+  const file = at.config()
   const { code, err } = await yarak(['outputs', 'status', '--config', file])
-  expect({ code, err }).toEqual({ code: 1, err: 'yarak: no gateway runs here; give --url where it listens\n' })
+  expect({ code, err }).toEqual({
+    code: 1,
+    err: 'yarak: no gateway runs here; give --socket or --url where its admin routes are\n',
+  })
 })

@@ -43,6 +43,7 @@ const running = async (path: string) => {
     hangUp: () => void gateway.child.kill('SIGHUP'),
     post: () => request(url, { method: 'POST', body: JSON.stringify(alert()) }).then(({ body }) => body.dump()),
     metrics: async () => (await request(`${url}/metrics`)).body.text(),
+    ready: async () => (await request(`${url}/readyz`)).body.text(),
     async stop() {
       gateway.child.kill('SIGTERM')
       return gateway.ended
@@ -73,12 +74,29 @@ describe('yarak run, when a file of its configuration changes', () => {
     const gateway = await running(path)
     files.write('rules.yaml', '- rule: Note\n  stepz: []\n')
     await expect.poll(() => gateway.logged('the configuration was not reloaded'), within).toHaveLength(1)
-    expect(gateway.logged('the configuration was not reloaded')[0]?.['error']).toMatch(/rules\.yaml:2:3.*stepz/s)
+    expect(gateway.logged('the configuration was not reloaded')[0]?.['error']).toMatch(/rules\.yaml:2:3: .*stepz/)
     await gateway.post()
     await expect.poll(() => gateway.logged('old').length, within).toBe(1)
     expect(await gateway.metrics()).toContain('yarak_reloads_total{outcome="failed"} 1')
     files.write('rules.yaml', JSON.stringify([rule('right')]))
     await expect.poll(gateway.reloads, within).toHaveLength(1)
+    await gateway.stop()
+  })
+
+  it('says in the log and at /readyz what the mistake is, and shows nothing of the file, where a password may stand', async () => {
+    const path = files.write('yarak.yaml', config())
+    files.write('rules.yaml', JSON.stringify([rule('old')]))
+    const gateway = await running(path)
+    files.write('yarak.yaml', config([], { outputs: { mqtt: { broker: 'tcp://me:hunter2@mqtt:1883', topics: 1 } } }))
+    gateway.hangUp()
+    await expect.poll(() => gateway.logged('the configuration was not reloaded'), within).toHaveLength(1)
+    const said = String(gateway.logged('the configuration was not reloaded')[0]?.['error'])
+    expect(said).toMatch(
+      /yarak\.yaml:\d+:\d+: outputs\.mqtt\.broker: must be .*; \S*yarak\.yaml:\d+:\d+: outputs\.mqtt\.topics is not/,
+    )
+    const ready = await gateway.ready()
+    expect(ready).toContain('the reload failed: ')
+    expect(`${said} ${ready}`).not.toContain('hunter2')
     await gateway.stop()
   })
 
@@ -94,6 +112,15 @@ describe('yarak run, when a file of its configuration changes', () => {
       { level: 'warn', changes: ['input http changed', 'listen changed'] },
     ])
     await gateway.stop()
+  })
+
+  it('a SIGHUP while it starts ends nothing', async () => {
+    const gateway = launch(['run', '--config', files.write('yarak.yaml', config([]))])
+    await expect.poll(() => gateway.said.err, { ...within, interval: 1 }).toContain('  mode ')
+    gateway.child.kill('SIGHUP')
+    await gateway.address()
+    gateway.child.kill('SIGTERM')
+    expect(await gateway.ended).toMatchObject({ code: 0, signal: null })
   })
 
   it('sees a ConfigMap being swapped: all files at once, by a link', async () => {

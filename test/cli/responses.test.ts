@@ -1,4 +1,5 @@
 /** `yarak responses`: of a gateway that runs, and of one that has ended. */
+import { existsSync } from 'node:fs'
 import { afterEach, describe, expect, it } from 'vitest'
 import { label } from '../../src/actions/kubernetes/label.ts'
 import { createGateway, type Gateway } from '../../src/index.ts'
@@ -11,7 +12,7 @@ import { type FakeCluster, fakeCluster, status } from '../fake-cluster.ts'
 import { alert } from '../kit.ts'
 import { report } from '../journal/_kit.ts'
 import { journalled } from './_gateway.ts'
-import { closedPort, folder, yarak } from './_kit.ts'
+import { folder, yarak } from './_kit.ts'
 
 const files = folder()
 const { config, leave, run } = journalled(files)
@@ -52,15 +53,15 @@ const places: [string, () => Promise<string>][] = [
     'the file of one that has ended',
     async () => {
       await leave(fill)
-      return config(`127.0.0.1:${await closedPort()}`)
+      return config()
     },
   ],
   [
     'a running gateway',
     async () => {
-      const { url, journal } = await run({ host: '127.0.0.1', port: 0 })
+      const { journal } = await run()
       fill(journal)
-      return config(new URL(url).host)
+      return config()
     },
   ],
 ]
@@ -120,7 +121,7 @@ describe('what it is told wrongly', () => {
   })
 
   it('a journal that is not there is told', async () => {
-    const file = config(`127.0.0.1:${await closedPort()}`)
+    const file = config()
     const { code, err } = await yarak(['responses', 'ls', '--config', file])
     expect([code, err]).toEqual([1, expect.stringMatching(/^yarak: there is no journal at /)])
   })
@@ -158,8 +159,8 @@ const labelled = async (ends: boolean): Promise<Labelled> => {
     (await (await gateway.emit(alert())).done)[0]?.id ?? ''
   const resources = { resources: { kubernetes: settings } }
   if (!ends) {
-    const { gateway, url } = await run({ host: '127.0.0.1', port: 0 }, { options })
-    return { cluster, id: await answer(gateway), file: config(new URL(url).host, resources) }
+    const { gateway } = await run(undefined, { options })
+    return { cluster, id: await answer(gateway), file: config(resources) }
   }
   let id = ''
   await leave(async (journal) => {
@@ -167,7 +168,7 @@ const labelled = async (ends: boolean): Promise<Labelled> => {
     id = await answer(gateway)
     await gateway.stop()
   })
-  return { cluster, id, file: config(`127.0.0.1:${await closedPort()}`, resources) }
+  return { cluster, id, file: config(resources) }
 }
 
 const labelsOf = (cluster: FakeCluster) => cluster.get('Pod', 'shop', 'web-1')?.metadata.labels
@@ -180,6 +181,8 @@ describe.each([
     const { cluster, file, id } = await labelled(ends)
     expect(labelsOf(cluster)).toMatchObject({ suspicious: 'true', more: 'x' })
     const listed = await yarak(['responses', 'ls', '--undoable', '--config', file])
+    // who only looks leaves no audit record, which might then be another user's
+    expect(existsSync(files.at('data/audit.jsonl'))).toBe(false)
     expect(listed.out).toMatch(new RegExp(`UNDONE AT\\n${id} .* \\d{4}-\\d\\d-\\d\\d \\d\\d:\\d\\d:\\d\\d\\n$`))
     expect(await yarak(['responses', 'undo', id.slice(0, 8), '--step', 'more', '--config', file])).toEqual({
       ...{ code: 0, out: 'more: put back on pod shop/web-1: more\n', err: '' },

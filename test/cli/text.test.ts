@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { bytesText, jsonText, oneLine, printable, timeText } from '../../src/cli/text.ts'
+import { jsonText, oneLine, printable, timeText } from '../../src/cli/text.ts'
+import { bytesText } from '../../src/text-width.ts'
 
 const UNSAFE = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u200e\u200f\u202a-\u202e\u2066-\u2069]/
 

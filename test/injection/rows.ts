@@ -1,5 +1,7 @@
 /** For every action settings that work, between them with every setting that it has. */
 import { join } from 'node:path'
+import { cutText } from '../../src/log-plain.ts'
+import { MAX_MESSAGE } from '../../src/log.ts'
 import type { Fields } from './payloads.ts'
 import { CONTAINER } from './cluster.ts'
 
@@ -37,6 +39,9 @@ const nothing = (): undefined => undefined
 
 /** Kubernetes expands `$(NAME)` in a command, unless it is written so. */
 const unexpanded = (text: string): string => text.replaceAll('$(', '$$$$(')
+
+/** A line of the log is cut where it is huge. */
+const asLogged = (text: string): string => cutText(text, { left: MAX_MESSAGE })
 
 /** One line of at most 1 KiB, with 41 bytes left for the trace. */
 const asNote = (text: string): string =>
@@ -200,7 +205,7 @@ export const rowsIn = (folder: string): Readonly<Record<string, readonly Row[]>>
       tells: true,
     },
   ],
-  log: [{ with: { message: 'x', level: 'info' } }, { with: {} }],
+  log: [{ with: { message: 'x', level: 'info' }, becomes: { message: asLogged } }, { with: {} }],
   'retina:capture': [
     {
       with: {

@@ -34,6 +34,7 @@ export const prometheus = aptPart<PrometheusAddresses, PrometheusOptions>({
       `--web.listen-address=${address}`,
       '--web.enable-remote-write-receiver',
       '--web.enable-lifecycle',
+      '--enable-feature=exemplar-storage',
     ])
     const url = `http://${address}`
     await run.ready(answers(`${url}/-/ready`))
