@@ -44,6 +44,7 @@ const responseSpan = (report: Report, start: number): SpanRecord => {
       ...{ 'yarak.rule': rule, 'yarak.response.id': id, 'yarak.mode': mode, 'yarak.outcome': outcome },
       ...(target !== undefined && { 'yarak.target': target }),
       ...(cluster !== undefined && { 'k8s.cluster.name': cluster }),
+      ...(bad?.error && { 'error.type': bad.error.reason }),
     },
     events: [
       said(`${timeText(report.startedAt)} UTC, event ${event}${cluster === undefined ? '' : `, cluster ${cluster}`}`),

@@ -16,7 +16,6 @@ describe('log', () => {
           event: 'event-1',
           priority: 'Notice',
           target: 'pod/shop/web-1',
-          traceparent: '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01',
         },
       },
     ])

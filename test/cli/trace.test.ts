@@ -90,7 +90,7 @@ describe.each(places)('of %s', (_what, made) => {
       respond Shell · enforce            ✘ failed     16.0 ms
       │  response aa00112233445566778899aabbccddee · pod/shop/web-1
       │  2026-11-23 08:00:00 UTC, event e
-      │  odd: Ev\\u001b[2Jil\\u202e
+      │  odd: Ev\\u001b[2Jil\\u202e (exit-code)
       ├─ action kubernetes:label · mark  ✔ succeeded  12.3 ms
       │     2 attempts
       │     labelled pod shop/web-1
