@@ -300,10 +300,12 @@ describe('an event that its source delivers again', () => {
     const first = probe(() => void runs.push('first'), { type: 'test:first', changes: 'reversible' })
     const deliver = async (run: () => unknown) => {
       const journal = await open()
-      const second = probe(() => (runs.push('second'), run()), { type: 'test:second' })
+      const begun = gate()
+      const second = probe(() => (runs.push('second'), begun.resolve(), run()), { type: 'test:second' })
       const gateway = answering([first({}), second({})], { journal, inputs: [source([alert()], true)({})] })
       await gateway.start()
       await gateway.ended()
+      await begun.promise
       await gateway.stop({ deadline: 30 })
       await close(journal)
     }

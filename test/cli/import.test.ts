@@ -202,5 +202,5 @@ describe('what is printed', () => {
       ),
       { numRuns: 100 },
     )
-  })
+  }, 60_000)
 })
