@@ -121,7 +121,15 @@ export const createAcceptor = (host: AcceptorHost): Acceptor => {
   /** Nobody wants the event: it takes no place, and is settled at once. */
   const pass = ({ generation, scope }: Wanted, source: Source, span: Span): Receipt => {
     const { id } = scope.event
-    void host.responder.tell({ generation, scope, span, past: UNTOLD, resumed: false, comesAgain: false })
+    void host.responder.tell({
+      generation,
+      scope,
+      span,
+      past: UNTOLD,
+      resumed: false,
+      comesAgain: false,
+      replayable: false,
+    })
     span.end()
     generations.leave(generation)
     counters.add('yarak_events_settled_total', { input: source.id })
@@ -169,7 +177,8 @@ export const createAcceptor = (host: AcceptorHost): Acceptor => {
     const { id } = scope.event
     const comesAgain = source.replayable || isDurable(source)
     const past = createPast(journal, id)
-    const done = answer(rules, { generation, scope, span, past, resumed, comesAgain })
+    const { replayable } = source
+    const done = answer(rules, { generation, scope, span, past, resumed, comesAgain, replayable })
     const settled = done.then(unlessCut(comesAgain)).then((reports) => {
       const own = reports.filter(({ event }) => event === id)
       if (!nobody || resumed) journal.settle(id, historyOf(own, rules).map(clean(scope.event)), source.replayable)
@@ -265,7 +274,7 @@ export const createAcceptor = (host: AcceptorHost): Acceptor => {
     journal.bury({ ...letter, body: rawText(body), ...(position !== undefined && { position }) })
   }
 
-  const sourceOf: Acceptor['source'] = (id, plugin, origin = { shared: false }) => {
+  const sourceOf: Acceptor['source'] = (id, plugin, origin = { shared: false, leader: false }) => {
     const source: Source = {
       id,
       replayable: plugin.replayable,

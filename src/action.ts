@@ -216,4 +216,6 @@ export interface Report {
   /** Milliseconds. */
   readonly duration: number
   readonly traceId?: string
+  /** The replica that did it, when it is not this one. */
+  readonly handedOverTo?: string
 }

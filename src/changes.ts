@@ -16,6 +16,7 @@ export interface Change {
     | 'redact'
     | 'traceUrl'
     | 'telemetry'
+    | 'claims'
     | 'input'
     | 'resource'
     | 'context'
@@ -42,6 +43,7 @@ export const compareOptions = (before: GatewayOptions, after: GatewayOptions): C
   ...whole('redact', before.redact, after.redact, true),
   ...whole('traceUrl', before.traceUrl, after.traceUrl, true),
   ...whole('telemetry', before.telemetry ?? {}, after.telemetry ?? {}, true),
+  ...whole('claims', before.claims?.type, after.claims?.type, true),
   ...compare('input', inputsOf(before), inputsOf(after), true),
   ...compare('resource', usesOf(before.resources), usesOf(after.resources), true),
 ]

@@ -43,6 +43,13 @@ export const originSettings = z.strictObject({
       'Several clusters send here: an event that names none counts as of none, and no step changes anything because of ' +
         'it. Default false.',
     ),
+  leader: z
+    .boolean()
+    .default(false)
+    .describe(
+      'Of several replicas one reads it at a time: for a file that all of them see. Needs `claims`; not for what is ' +
+        'sent here, as by HTTP, which each takes. Default false.',
+    ),
 })
 
 export type OriginSettings = z.output<typeof originSettings>

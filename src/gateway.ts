@@ -5,6 +5,7 @@ import { NO_AUDIT } from './audit.ts'
 import { pause } from './backoff.ts'
 import { type Change, compareOptions, textOfChange } from './changes.ts'
 import { readOrigin } from './cluster.ts'
+import { createSharing, leadOf } from './claims.ts'
 import { type CompatMetrics, compatMetricsSettings, createCompatMetrics, metricsSettings } from './compat-metrics.ts'
 import { type Counters, createCounters } from './counters.ts'
 import type { Delivery, DeliveryHost } from './deliver.ts'
@@ -156,6 +157,7 @@ export const createGateway = (options: GatewayOptions): Gateway => {
   const outputs = (): readonly Delivery[] => generations.current.outputs
   const leftovers = createLeftovers({ counters, journal, log: areaLog(log, 'journal', tracing.activeIds), outputs })
 
+  const sharing = options.claims && createSharing({ resource: options.claims, log: areaLog(log, 'response'), io })
   const perAction = new Map<string, ReturnType<typeof createPlaces>>()
   const responder = createResponder({
     tracing,
@@ -173,6 +175,8 @@ export const createGateway = (options: GatewayOptions): Gateway => {
       ),
     publish: subscribers.publish,
     present: createPresenter(redact, options.traceUrl),
+    answerOnce: sharing?.answerOnce,
+    clean: (report, event) => redact?.report(report, event) ?? report,
   })
   const acceptor = createAcceptor({
     tracing,
@@ -227,7 +231,7 @@ export const createGateway = (options: GatewayOptions): Gateway => {
     }
   }
   const supervisor = createSupervisor(
-    inputs.map((input) => ({ use: inputOf(input), io: inputIo(input) })),
+    inputs.map((input) => ({ use: inputOf(input), io: inputIo(input), lead: leadOf(input, sharing) })),
     { log: areaLog(log, 'input', tracing.activeIds), counters, signal: stopping.signal },
   )
   const app = new Hono()
@@ -308,6 +312,7 @@ export const createGateway = (options: GatewayOptions): Gateway => {
     await leftover
     supervisor.start()
     void resources.watch(stopping.signal, LOOK)
+    sharing?.start(stopping.signal)
     void watchJournal(journal, LOOK, stopping.signal)
     if (options.exportMetrics !== false && !stopping.signal.aborted) endBridge = bridgeMetrics(counters, VERSION)
     started = true
@@ -322,11 +327,15 @@ export const createGateway = (options: GatewayOptions): Gateway => {
     stopping.abort(new YarakError('closing', 'the gateway is stopping'))
     const timer = setTimeout(() => interrupt.abort(new YarakError('interrupted', 'the deadline passed')), deadline)
     const gaveUp = new Promise<void>((resolve) => interrupt.signal.addEventListener('abort', () => resolve()))
-    await Promise.race([Promise.all([supervisor.ended(), undoing.ended(), acceptor.settled()]), gaveUp])
+    await Promise.race([
+      Promise.all([supervisor.ended(), undoing.ended(), acceptor.settled(), sharing?.ended()]),
+      gaveUp,
+    ])
     await Promise.all(outputs().map((delivery) => delivery.close(interrupt.signal)))
     await Promise.race([Promise.all([acceptor.settled(), ...retiring]), gaveUp])
     clearTimeout(timer)
     await resumed
+    await sharing?.letGo()
     await resources
       .close()
       .catch((error: unknown) =>

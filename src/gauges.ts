@@ -44,7 +44,11 @@ export const countGauges = (counters: Counters, gauged: Gauged): void => {
   )
   one('yarak_events_unsettled', 'Accepted events that are not settled.', () => acceptor.unsettled())
   one('yarak_responses_running', 'Responses that run.', () => responder.running)
-  one('yarak_responses_queued', 'Responses that wait for their target or a place.', () => responder.queued)
+  one(
+    'yarak_responses_queued',
+    'Responses that wait for their target, a place, or for it to be agreed who answers.',
+    () => responder.queued,
+  )
   counters.gauge('yarak_guard_breaker_open', '1 while every changing step is refused, by mode.', () =>
     MODES.map((mode) => [{ mode }, Number(memory.isOpen(mode))]),
   )

@@ -59,6 +59,13 @@ export interface GatewayOptions {
   readonly undoing?: readonly Action[]
   /** Settings of shared clients; a resource that is not here is opened with its defaults. */
   readonly resources?: readonly Use<Resource>[]
+  /**
+   * Where gateways that share the work agree on who answers what: each response to an event that its source may have given
+   * to several of them is claimed there before the first change, and inputs with `leader` run in one of them. Default
+   * nobody shares it.
+   * @example kubernetes
+   */
+  readonly claims?: Resource
   /** `observe` shows what would be done and changes nothing. Default `observe`. */
   readonly mode?: Mode
   /**

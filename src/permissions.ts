@@ -1,6 +1,6 @@
 /** What rules need to be allowed in a cluster, and who needs it; merged, it is what a Role says. Pure. */
 import type { OutputInput } from './options.ts'
-import type { Action, Context, Mode, PolicyRule, Use } from './plugin.ts'
+import type { Action, Context, Mode, PolicyRule, Resource, Use } from './plugin.ts'
 import { contextsIn } from './rules/contexts.ts'
 import { parsed } from './rules/parsed.ts'
 import { actionSteps, modeOf, type RuleInput } from './rules/rule.ts'
@@ -20,6 +20,8 @@ export interface NeedOptions {
   readonly contexts?: readonly Use<Context>[] | undefined
   /** They tell of what is observed too. */
   readonly outputs?: readonly OutputInput[] | undefined
+  /** Where replicas agree on who answers what; undefined: there is one. */
+  readonly claims?: Resource | undefined
 }
 
 /**
@@ -27,7 +29,7 @@ export interface NeedOptions {
  * that refuses a dry run is no failure.
  * @example mergePermissions(neededBy({ rules, mode: 'enforce', contexts }).map(({ rule }) => rule))
  */
-export const neededBy = ({ rules, mode, contexts = [], outputs = [] }: NeedOptions): Need[] => [
+export const neededBy = ({ rules, mode, contexts = [], outputs = [], claims }: NeedOptions): Need[] => [
   ...rules.flatMap((rule) => {
     const used = contextsOf(rule)
     const lookups = contexts.filter(({ plugin }) => used.has(plugin.type))
@@ -38,6 +40,7 @@ export const neededBy = ({ rules, mode, contexts = [], outputs = [] }: NeedOptio
     return all.map(({ rule: right, by }) => ({ rule: right, by: `${by} of rule ${JSON.stringify(rule.name)}` }))
   }),
   ...outputs.flatMap(tellingNeeds),
+  ...named(claims?.sharing ?? [], 'the setting claims'),
 ]
 
 const tellingNeeds = (given: OutputInput): Need[] => {

@@ -8,6 +8,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Hono } from 'hono'
 import type { z } from 'zod'
+import type { Agreement } from './agreement.ts'
 import type { Decided, PolicyRule, Report } from './action.ts'
 import { wholeOrEach } from './batch.ts'
 import { declare } from './declare.ts'
@@ -19,6 +20,7 @@ import type { Undos } from './undo-store.ts'
 export { z } from 'zod'
 export * from './action.ts'
 export type { Undoable, UndoKind, Undos } from './undo-store.ts'
+export type { Agreement, Claim, Claims, LiveClaim } from './agreement.ts'
 export { storeFile } from './evidence.ts'
 export { YarakError, messageOf, type ErrorOptions, type FailedItem } from './errors.ts'
 export { type FalcoEvent, type FieldValue, type Priority, PRIORITIES, severity, toJson } from './event.ts'
@@ -349,6 +351,10 @@ export interface Resource<T = unknown, S extends z.ZodType = z.ZodType> extends 
   check?(value: T, io: Io, signal: AbortSignal): Promise<void>
   /** Where changes by its actions are noted, so that they can be undone by whoever comes later. */
   undos?(value: T, io: Io): Undos
+  /** Where several processes agree on who does what. */
+  agreement?(value: T, io: Io): Agreement
+  /** What {@link Resource.agreement} needs to be allowed. */
+  readonly sharing?: readonly PolicyRule[]
   /** Those of the rules that it is not allowed to use. */
   missing?(value: T, rules: readonly PolicyRule[], io: Io): Promise<readonly PolicyRule[]>
 }

@@ -1,5 +1,7 @@
 /** Answers one event: its responses, in order per target, and the notices to the outputs. */
 import { runChain } from './chain-run.ts'
+import type { Answer, Attempt, Claimable } from './claim.ts'
+import { type AnswerOnce, answerHere, isShared } from './claims.ts'
 import { secondsSince } from './clock.ts'
 import type { Counters } from './counters.ts'
 import type { Delivery } from './deliver.ts'
@@ -11,7 +13,7 @@ import { createLanes, createPlaces } from './limit.ts'
 import { traceFields } from './log-area.ts'
 import type { Scope } from './names.ts'
 import type { Limits } from './options.ts'
-import { type EventPast, NO_PAST, type Past } from './past.ts'
+import { type EventPast, NO_PAST } from './past.ts'
 import type { Log, Notice, Report } from './plugin.ts'
 import type { StepHost } from './step.ts'
 import type { Span } from './telemetry.ts'
@@ -26,6 +28,10 @@ export interface ResponderHost extends Omit<StepHost, 'guard' | 'context' | 'sto
   publish(notice: Notice): void
   /** As outputs see it. */
   present(notice: Notice): Notice
+  /** How it is agreed with other processes who answers; undefined: there are none. */
+  readonly answerOnce?: AnswerOnce | undefined
+  /** A report without secrets. */
+  clean(report: Report, event: Notice['event']): Report
 }
 
 /** An event that is to be answered. */
@@ -40,6 +46,8 @@ export interface Reception {
   readonly resumed: boolean
   /** What a stop cuts short comes again, so nobody is told that it was cut short. */
   readonly comesAgain: boolean
+  /** Its source delivers it again, and may do so to another process. */
+  readonly replayable: boolean
 }
 
 /** What it takes to tell the outputs of an event. */
@@ -80,8 +88,15 @@ export const createResponder = (host: ResponderHost): Responder => {
     return Promise.all(open.map(offer))
   }
 
-  const run = async (rule: ReadyRule, reception: Reception, span: Span, past: Past, id: string): Promise<Report> => {
-    const { scope, generation, resumed } = reception
+  /** Takes it from those that wait, and puts it back with them: it is theirs until its report is agreed on. */
+  const run = async (
+    rule: ReadyRule,
+    reception: Reception,
+    span: Span,
+    attempt: Attempt,
+    id: string,
+  ): Promise<Report> => {
+    const { scope, generation } = reception
     const free = await places.take()
     queued--
     try {
@@ -95,14 +110,15 @@ export const createResponder = (host: ResponderHost): Responder => {
           mode: rule.effective,
           scope: { ...scope, response },
           span,
-          signal: host.interrupt,
-          past,
-          resumed,
+          signal: attempt.signal,
+          past: attempt.past,
+          resumed: reception.resumed || attempt.traceparent !== undefined,
         },
         stepHostOf(generation),
       )
     } finally {
       free?.()
+      queued++
     }
   }
 
@@ -146,29 +162,54 @@ export const createResponder = (host: ResponderHost): Responder => {
     })
   }
 
-  const lead = (rule: ReadyRule, reception: Reception, id: string): Promise<Report> | undefined => {
-    const { scope, resumed } = reception
-    const span = host.tracing.start(`respond ${rule.name}`, {
-      parent: reception.span,
+  /**
+   * Opens the span of a response.
+   * @param before of one that goes on: the span of whoever began it, and the one that waited for it
+   */
+  const open = (
+    rule: ReadyRule,
+    { scope, generation, span, resumed }: Reception,
+    id: string,
+    before?: { readonly traceparent: string; readonly span: Span },
+  ): Span =>
+    host.tracing.start(`respond ${rule.name}`, {
+      parent: before ? host.tracing.remote(before.traceparent, scope.cluster) : span,
+      ...(before && { links: [before.span] }),
       attributes: {
         ...attributesOf(rule, scope, id),
-        'yarak.generation': reception.generation.number,
-        ...(resumed && { 'yarak.resumed': true }),
+        'yarak.generation': generation.number,
+        ...((resumed || before) && { 'yarak.resumed': true }),
       },
     })
+
+  const lead = (rule: ReadyRule, reception: Reception, id: string): Promise<Report> | undefined => {
+    const { scope } = reception
+    let span = open(rule, reception, id)
     const past = rule.effective === 'enforce' ? reception.past.of(rule.name) : NO_PAST
     const report = Promise.withResolvers<Report>()
+    const attempt = (one: Attempt): Promise<Report> => {
+      if (one.traceparent !== undefined) {
+        const before = span
+        span = open(rule, reception, id, { traceparent: one.traceparent, span: before })
+        before.set({ 'yarak.outcome': 'taken-over' })
+        before.end()
+      }
+      return run(rule, reception, span, one, id)
+    }
     const task = async (): Promise<Report> => {
-      const known = past.report()
-      if (known) queued--
-      const made = known ?? (await run(rule, reception, span, past, id))
-      past.close(made)
-      ended(rule, span, made, scope.event)
+      const note = (what: string): void => span.event('claim', { 'yarak.verdict': what })
+      const answer = await answerOf(rule, reception, { id, past, note, traceparent: span.traceparent }, attempt)
+      queued--
+      const made = answer.report
+      if (answer.elsewhere) leftToOther(rule, span)
+      else ended(rule, span, made, scope.event)
       report.resolve(made)
-      const cut = made.outcome === 'interrupted' && reception.comesAgain
-      const told = cut ? undefined : offerAll({ id, event: scope.event, report: made }, reception, span, rule.notify)
+      const cut = made.outcome === 'interrupted' && reception.comesAgain && host.interrupt.aborted
+      const about = { id, event: scope.event, report: made }
+      const told = cut || answer.told ? undefined : offerAll(about, reception, span, rule.notify)
       // open until those who are told of it have it, so that no child outlives it
       await told
+      if (!cut) void answer.settle()
       span.end()
       return made
     }
@@ -193,6 +234,24 @@ export const createResponder = (host: ResponderHost): Responder => {
     })
     suppress(rule, span, 'target_busy')
     return undefined
+  }
+
+  /** By whichever process it is, where there are several. */
+  const answerOf = (
+    rule: ReadyRule,
+    { replayable, scope: { event } }: Reception,
+    about: Pick<Claimable, 'id' | 'past' | 'traceparent' | 'note'>,
+    attempt: (one: Attempt) => Promise<Report>,
+  ): Promise<Answer> => {
+    const answer = host.answerOnce && replayable && isShared(rule) ? host.answerOnce : answerHere
+    const clean = (report: Report): Report => host.clean(report, event)
+    return answer({ ...about, clean, patience: rule.chain.deadline, interrupt: host.interrupt }, attempt)
+  }
+
+  /** What another process did is counted there. */
+  const leftToOther = (rule: ReadyRule, span: Span): void => {
+    host.counters.add('yarak_responses_suppressed_total', { rule: rule.name, reason: 'handed-over' })
+    span.set({ 'yarak.outcome': 'suppressed', 'yarak.reason': 'handed-over' })
   }
 
   const suppress = (rule: ReadyRule, span: Span, reason: string): void => {

@@ -1,7 +1,7 @@
 /** Runs one step: asked (`if`), rendered, resolved, judged (guard), and run in a span with a deadline and retries. */
 import type { Audit } from './audit.ts'
 import type { CompatMetrics } from './compat-metrics.ts'
-import { backoff, orAborted, pause } from './backoff.ts'
+import { orAborted, pause } from './backoff.ts'
 import type { ChainRun } from './chain-run.ts'
 import type { CompiledStep } from './chain.ts'
 import { deadlineAfter, stopped } from './deadline.ts'
@@ -9,6 +9,7 @@ import { asYarakError, messageOf, YarakError } from './errors.ts'
 import type { Guard } from './guard.ts'
 import type { Scope } from './names.ts'
 import type { Action, Change, Io, Outcome, Resolver, Result, Sender, Step, StepReport, Subject } from './plugin.ts'
+import { retryDelay } from './retry.ts'
 import { createSave } from './save.ts'
 import { checkSettings } from './settings.ts'
 import type { Span, Tracing } from './telemetry.ts'
@@ -84,7 +85,7 @@ const withRetries = async (step: CompiledStep, run: StepRun, host: StepHost, spa
         return { ...(await tryOnce({ step, params, change, run, host, span, attempt: attempts, doubt })), attempts }
       } catch (error) {
         doubt ||= change !== 'nothing' && isDoubtful(error)
-        const wait = doubt && !step.use.plugin.done ? undefined : retryDelay(error, attempts, step)
+        const wait = doubt && !step.use.plugin.done ? undefined : retryDelay(error, attempts, step.retries)
         if (wait === undefined || run.signal.aborted) throw error
         span.event('retry', { 'yarak.attempt': attempts, 'yarak.reason': messageOf(error) })
         await pause(wait, run.signal)
@@ -194,6 +195,7 @@ const resolveJudgeRun = async (t: Try, signal: AbortSignal): Promise<Omit<Ended,
     if (known) return { outcome: 'succeeded', ...known }
     const { uid } = subject ?? {}
     await run.past.begin(step.id, { ...(uid && { uid }), ...(span.traceparent && { traceparent: span.traceparent }) })
+    signal.throwIfAborted()
   }
   try {
     const undoable = !simulated && plugin.undo !== undefined && change === 'reversible'
@@ -337,13 +339,6 @@ const wouldDo = (
   const on = subject ? ` on ${subject.key}` : ''
   const note = unverified ? `${change}; not verified: ${unverified}` : change
   return { outcome: 'succeeded', simulated: true, summary: `would run ${step.use.plugin.type}${on} (${note})` }
-}
-
-/** Milliseconds until the next try; undefined: there is none. What may have happened is never repeated blindly. */
-const retryDelay = (error: unknown, attempts: number, step: CompiledStep): number | undefined => {
-  const { permanent, retryAfter, code } = asYarakError(error)
-  const never = permanent || code === 'gone' || code === 'refused' || code === 'unknown' || code === 'interrupted'
-  return never || attempts > step.retries ? undefined : (retryAfter ?? backoff(attempts))
 }
 
 const OUTCOMES: Readonly<Partial<Record<string, Outcome>>> = {

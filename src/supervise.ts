@@ -1,5 +1,6 @@
 /** Keeps the inputs running: one that fails is started again after a while, and the others never notice. */
 import type { Hono } from 'hono'
+import type { Agreement } from './agreement.ts'
 import { backoff, pause } from './backoff.ts'
 import type { Counters } from './counters.ts'
 import { asYarakError, messageOf } from './errors.ts'
@@ -8,10 +9,11 @@ import type { Handle, Input, InputIo, Log, Use } from './plugin.ts'
 export interface InputStatus {
   readonly id: string
   /**
-   * `serving` has routes only; `ended` has come to its end. One that failed and was started again is `failing` until it
-   * has brought something, or has run for half a minute: to have begun is no proof that its source is back.
+   * `serving` has routes only; `standby` waits, since it runs in another process; `ended` has come to its end. One that
+   * failed and was started again is `failing` until it has brought something, or has run for half a minute: to have begun
+   * is no proof that its source is back.
    */
-  readonly state: 'serving' | 'running' | 'failing' | 'ended'
+  readonly state: 'serving' | 'standby' | 'running' | 'failing' | 'ended'
   /** Why it fails. */
   readonly error?: string
   /** When this state began; RFC 3339, UTC. */
@@ -36,6 +38,8 @@ export interface Supervisor {
 interface Entry {
   readonly use: Use<Input>
   readonly io: InputIo
+  /** It runs only while this process leads; undefined: it runs anyway. */
+  readonly lead?: Agreement['lead'] | undefined
 }
 
 interface Host {
@@ -57,7 +61,7 @@ export const createSupervisor = (entries: readonly Entry[], host: Host): Supervi
     const since = before?.state === state ? before.since : new Date().toISOString()
     status.set(id, { id, state, since, ...(error !== undefined && { error }) })
   }
-  for (const { use } of entries) enter(use.id, 'serving')
+  for (const { use, lead } of entries) enter(use.id, lead ? 'standby' : 'serving')
   const runs: Promise<void>[] = []
   const mounts = entries.flatMap(({ use, io }): Mount[] => {
     const app = use.plugin.routes?.(use.config, io)
@@ -65,13 +69,13 @@ export const createSupervisor = (entries: readonly Entry[], host: Host): Supervi
     return app ? [{ input: use.id, app, ...(handle && { handle }) }] : []
   })
 
-  const keep = async ({ use, io }: Entry, run: NonNullable<Input['run']>): Promise<void> => {
-    const { id } = use
-    enter(id, 'running')
+  const keep = async (entry: Entry, run: NonNullable<Input['run']>): Promise<void> => {
+    const { id } = entry.use
+    if (!entry.lead) enter(id, 'running')
     for (let attempt = 1; !host.signal.aborted; attempt++) {
       const since = Date.now()
       try {
-        await (attempt === 1 ? run(use.config, io) : runAgain(use, io, run))
+        await leading(entry, (io) => (attempt === 1 ? run(entry.use.config, io) : runAgain(entry.use, io, run)))
         enter(id, 'ended')
         return
       } catch (error) {
@@ -80,6 +84,15 @@ export const createSupervisor = (entries: readonly Entry[], host: Host): Supervi
         if (!(await failed(id, error, attempt))) return
       }
     }
+  }
+
+  const leading = ({ use: { id }, io, lead }: Entry, run: (io: InputIo) => Promise<void>): Promise<void> => {
+    if (!lead) return run(io)
+    const work = (signal: AbortSignal): Promise<void> => {
+      if (status.get(id)?.state !== 'failing') enter(id, 'running')
+      return run({ ...io, signal })
+    }
+    return lead(`input-${id}`, io.signal, work, () => enter(id, 'standby'))
   }
 
   /** It is `failing` until it has shown that it works. */

@@ -303,14 +303,15 @@ const create = ({ query, body }: Seen, store: Map<string, KubeObject>, at: At): 
   }
   const made = { ...body, metadata: { ...body?.metadata, name, namespace: at.namespace, uid: key } }
   if (query.dryRun === undefined) store.set(key, made)
-  return made
+  return store.get(key) ?? made
 }
 
 const replace = (seen: Seen, store: Map<string, KubeObject>, at: At): KubeObject => {
   const before = found(store, at)
   const after = replaced(seen, before, refuse)
-  if (seen.query.dryRun === undefined) store.set(keyOf(at.kind, at.namespace, at.name), after)
-  return after
+  if (seen.query.dryRun !== undefined) return after
+  store.set(keyOf(at.kind, at.namespace, at.name), after)
+  return found(store, at)
 }
 
 const addEphemeral = (seen: Seen, store: Map<string, KubeObject>, at: { namespace: string; name: string }) => {

@@ -2,6 +2,7 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { covers, mergePermissions, neededBy, permissionsFor, permissionText } from '../src/permissions.ts'
 import { defineAction, defineContext, defineOutput, type PolicyRule, z } from '../src/plugin.ts'
+import { kubernetes } from '../src/resources/kubernetes.ts'
 import type { RuleInput } from '../src/rules/rule.ts'
 
 const can = (verbs: string, resource: string, more: Partial<PolicyRule> = {}): PolicyRule => {
@@ -87,6 +88,13 @@ describe('what rules need', () => {
     )
     expect(leases.map((need) => need.rule.resources)).toEqual([['leases']])
     expect(texts([rule([acting])], 'observe')).toEqual([])
+  })
+
+  it('is to agree with other replicas, where there are some', () => {
+    const needs = neededBy({ rules: [], mode: 'enforce', claims: kubernetes })
+    expect(needs.map(({ rule: right, by }) => [permissionText(right), right.namespace, by])).toEqual([
+      ['create,delete,get,list,update coordination.k8s.io/leases', 'own', 'the setting claims'],
+    ])
   })
 
   it('is what the contexts need that steps name, in settings or conditions, in any mode', () => {

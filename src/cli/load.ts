@@ -44,7 +44,7 @@ export const shippedConfig = (): string => {
 }
 
 /** Where a configuration is looked for when none is named. */
-const PLACES = ['yarak.yaml', '/etc/yarak/yarak.yaml']
+export const CONFIG_PLACES = ['yarak.yaml', '/etc/yarak/yarak.yaml']
 
 /** Loads; tells every problem on standard error. `options` is undefined when any is an error. */
 export const load = async (flags: LoadFlags, terminal: Terminal, files?: Files): Promise<LoadedConfig> => {
@@ -92,6 +92,7 @@ export const gatewayOptions = (options: ConfigOptions): GatewayOptions => {
     contexts,
     rules,
     guards,
+    claims,
     telemetry: { console: _, ...telemetry },
   } = options
   return {
@@ -104,6 +105,7 @@ export const gatewayOptions = (options: ConfigOptions): GatewayOptions => {
     rules,
     guards,
     telemetry,
+    ...(claims && { claims }),
     ...(cluster !== undefined && { cluster }),
     ...(redact && { redact }),
     ...(metrics && { metrics }),
@@ -138,7 +140,7 @@ const STDIN = '-'
 
 const loadFile = async (flags: LoadFlags, { env }: Terminal, files: Files): Promise<LoadedConfig> => {
   const { config } = flags
-  const file = config ?? PLACES.find((path) => existsSync(path)) ?? shippedConfig()
+  const file = config ?? CONFIG_PLACES.find((path) => existsSync(path)) ?? shippedConfig()
   const input = file === STDIN && { file: 'standard input', text: await textOf(process.stdin) }
   return withFlags(await loadWithPlugins({ file, ...input, env, plugins: builtin, files }), flags, env)
 }

@@ -6,7 +6,7 @@ import type { Log, PolicyRule, Resource } from '../plugin.ts'
 import { withLoneIo } from './lone-io.ts'
 import type { Terminal } from './terminal.ts'
 
-type Options = Pick<ConfigOptions, 'rules' | 'mode' | 'contexts' | 'outputs' | 'resources' | 'dataDir'>
+type Options = Pick<ConfigOptions, 'rules' | 'mode' | 'contexts' | 'outputs' | 'claims' | 'resources' | 'dataDir'>
 
 interface Asking {
   readonly options: Options

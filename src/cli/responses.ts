@@ -150,7 +150,11 @@ const tableOf = (rows: readonly Row[], { colours }: Terminal): string => {
 }
 
 const noteOf = ({ report, undone }: Pick<Row, 'report' | 'undone'>): string => {
-  const notes = [...(report.mode === 'observe' ? ['observed'] : []), ...(undone.length > 0 ? ['undone'] : [])]
+  const notes = [
+    ...(report.handedOverTo === undefined ? [] : ['handed-over']),
+    ...(report.mode === 'observe' ? ['observed'] : []),
+    ...(undone.length > 0 ? ['undone'] : []),
+  ]
   return notes.length > 0 ? ` (${notes.join(', ')})` : ''
 }
 
@@ -169,6 +173,7 @@ const pageOf = ({ report, undone }: Row, { colours }: Terminal): string => {
     ['mode', report.mode],
     ['target', report.target],
     ['cluster', report.cluster],
+    ['handed over to', report.handedOverTo],
     ['event', report.event],
     ['when', `${timeText(Date.parse(report.startedAt))} UTC, for ${durationText(report.duration)}`],
     ['trace', report.traceId],

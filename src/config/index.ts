@@ -24,6 +24,7 @@ import type { References } from './interpolate.ts'
 import type { Listener } from './listen.ts'
 import { checkLevels, type logSettings } from './log.ts'
 import { checkListeners } from './listeners.ts'
+import { isOfOtherVersion } from './migrate.ts'
 import {
   contextNames,
   type OutputUse,
@@ -31,6 +32,8 @@ import {
   readContexts,
   readInputs,
   readOutputs,
+  checkLeaders,
+  claimsIn,
   readUses,
   storesIn,
 } from './plugins.ts'
@@ -53,10 +56,14 @@ export interface ConfigOptions {
   readonly version: 1
   readonly mode: Mode
   readonly cluster?: ClusterInput | undefined
+  /** Where replicas agree on who answers what. */
+  readonly claims?: Resource | undefined
   readonly redact?: RedactSettings | undefined
   readonly traceUrl?: string | undefined
   readonly metrics?: z.output<typeof metricsSettings> | undefined
   readonly listen: readonly Listener[]
+  /** Milliseconds. */
+  readonly stopTimeout: number
   readonly dataDir: string
   readonly inputs: readonly InputInput[]
   readonly outputs: readonly OutputUse[]
@@ -122,7 +129,8 @@ export const loadDocument = (document: Document, load: LoadOptions, problems: Pr
   const references = { env, file: (path: string) => files.read(beside(file, path)) }
   for (const { index, message } of load.faults ?? []) problems.add(document, { path: ['plugins', index] }, message)
   const value = document.parsed ? rootOf(document, problems) : undefined
-  if (!value) return { options: undefined, problems: problems.list(), document, plugins }
+  if (!value || isOfOtherVersion(document, problems))
+    return { options: undefined, problems: problems.list(), document, plugins }
 
   const known = new Set(Object.keys((value['outputs'] as object | null | undefined) ?? {}))
   const outputIds = load.anyNotify ? undefined : known
@@ -145,10 +153,12 @@ export const loadDocument = (document: Document, load: LoadOptions, problems: Pr
     const ids = [...inputs.map((input) => inputOf(input).id), ...outputs.map(({ output }) => output.id)]
     checkLevels(context, settings.log.levels, [...types, ...ids])
   }
+  const claims = settings?.claims === undefined ? undefined : claimsIn(settings.claims, context, plugins)
+  if (settings) checkLeaders(inputs, settings.claims !== undefined, context)
   const found = problems.list()
   const failed = !settings || found.some(({ severity }) => severity === 'error')
   const uses = { inputs, outputs, resources, contexts, rules, plugins: settings?.plugins ?? [] }
-  const options = failed || !admin ? undefined : { ...settings, ...uses, admin, listen: listen ?? [] }
+  const options = failed || !admin ? undefined : { ...settings, ...uses, claims, admin, listen: listen ?? [] }
   return { options, problems: found, document, plugins }
 }
 

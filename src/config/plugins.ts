@@ -1,5 +1,6 @@
 /** The sections `inputs`, `outputs`, `resources` and `contexts`: an id and its settings -> a plugin with its checked settings. */
 import { z } from 'zod'
+import { whyNotLed } from '../claims.ts'
 import { originSettings } from '../cluster.ts'
 import { deliverySettings } from '../delivery-settings.ts'
 import { type JsonSchema, settingsSchema } from '../describe.ts'
@@ -142,6 +143,34 @@ export const readOutputs = (context: SectionContext, known: readonly Output[]): 
 export const storesIn = (value: unknown, known: readonly Output[]): ReadonlyMap<string, unknown> => {
   const types = new Set(known.filter(({ stores }) => stores).map(({ type }) => type))
   return new Map(Object.entries(settingsOf(value, 'outputs')).filter(([id]) => types.has(id.split('/')[0] ?? '')))
+}
+
+/** The resource in which it is agreed on who answers what. */
+export const claimsIn = (
+  name: string,
+  { document, problems }: Pick<SectionContext, 'document' | 'problems'>,
+  { resources }: Pick<Plugins, 'resources'>,
+): Resource | undefined => {
+  const able = resources.filter(({ agreement }) => agreement)
+  const found = able.find(({ type }) => type === name)
+  const names = able.map(({ type }) => type)
+  if (!found)
+    problems.add(document, { path: ['claims'] }, `claims must be one of ${names.join(', ')}${suggestion(name, names)}`)
+  return found
+}
+
+/** What is led is read, and who leads is agreed on somewhere. */
+export const checkLeaders = (
+  inputs: readonly InputInput[],
+  isAgreed: boolean,
+  { document, problems }: Pick<SectionContext, 'document' | 'problems'>,
+): void => {
+  for (const given of inputs) {
+    if (!('leader' in given && given.leader)) continue
+    const path = ['inputs', given.input.id, 'leader']
+    const wrong = whyNotLed(given.input.plugin, isAgreed)
+    if (wrong) problems.add(document, { path }, `${path.join('.')} ${wrong}`)
+  }
 }
 
 const isMap = (value: unknown): value is Settings =>

@@ -5,7 +5,7 @@ import { metricsSettings } from '../compat-metrics.ts'
 import { enrichSettings } from '../enrich.ts'
 import { guardSettings } from '../guard.ts'
 import { redactSettings } from '../redact.ts'
-import { size } from '../settings.ts'
+import { duration, size } from '../settings.ts'
 import { traceSettings } from '../trace-settings.ts'
 import { adminSettings } from './admin.ts'
 import { listenSetting } from './listen.ts'
@@ -29,6 +29,12 @@ export const fileSettings = z.strictObject({
   listen: listenSetting.describe(
     'Where to listen: one place or a list, each `host:port`, `[::]:port`, `unix:/path`, or a map with TLS and more.',
   ),
+  stopTimeout: duration()
+    .prefault('15s')
+    .describe(
+      'How long a stop lets what runs finish; the journal goes on with the rest at the next start. It then takes up to ' +
+        '10 s more to close. Default 15s.',
+    ),
   dataDir: z.string().min(1).default('./.yarak').describe('Where files are kept that must last.'),
   plugins: z
     .array(z.string().min(1))
@@ -42,6 +48,13 @@ export const fileSettings = z.strictObject({
     .array(z.union([z.string(), z.record(z.string(), z.unknown())]))
     .nullish()
     .describe('Rules files and globs, relative to this file, or rules written here.'),
+  claims: z
+    .string()
+    .min(1)
+    .optional()
+    .describe(
+      'For several replicas: the resource in which they agree on who answers what, `kubernetes`. Default: there is one.',
+    ),
   redact: redactSettings
     .optional()
     .describe('What is made unreadable in all that outputs are told, in journal, spans and logs.'),

@@ -101,6 +101,15 @@ const openDisk = async ({ start, maxSize, retryAfter, log }: CommitOptions): Pro
       movedAside = opened.first.movedAside
       log.error('the journal could not be read: it was moved aside, and a new one is begun', { moved_to: movedAside })
     }
+    const { migrated } = opened.first
+    if (migrated) {
+      const { from, to, backup } = migrated
+      log.info('the journal was brought to a newer version; remove the backup when it is not needed', {
+        from,
+        to,
+        backup,
+      })
+    }
     return opened
   }
   const commit = async (to: Thread, batch: Batch): Promise<Answers> => {

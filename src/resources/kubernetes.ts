@@ -14,6 +14,7 @@ import { loadConfig } from './_kube-config.ts'
 import { type ExecOutput, type ExecRequest, tracedExec } from './_kube-exec.ts'
 import { type Caller, type ClientNode, keepPool, tracedHttp, tracedStream } from './_kube-http.ts'
 import { type RawRequest, toContext } from './_kube-raw.ts'
+import { agreementIn } from './_kube-agreement.ts'
 import { missingRules } from './_kube-review.ts'
 import { undosOf } from './_kube-undos.ts'
 
@@ -122,6 +123,13 @@ export const kubernetes = defineResource({
   check: (cluster, { call }, signal) => askReady(cluster.as({ call, signal })),
   missing: (cluster, rules, { call }) => missingRules(cluster.as({ call }).send, rules, cluster),
   undos: (cluster, io) => undosOf(cluster, io),
+  agreement: (cluster, io) => agreementIn(cluster, io),
+  sharing: [
+    {
+      ...{ apiGroups: ['coordination.k8s.io'], resources: ['leases'], namespace: 'own' },
+      verbs: ['create', 'delete', 'get', 'list', 'update'],
+    },
+  ],
 })
 
 /**

@@ -43,6 +43,8 @@ const fill = (journal: Journal): void => {
     false,
   )
   journal.settle('e2', [report('ab2', { rule: 'Shell', outcome: 'refused', mode: 'observe' })], false)
+  const other = { rule: 'Else', handedOverTo: 'yarak-1' }
+  journal.settle('e0', [report('cc0', other)], false)
   journal.settle('e3', [report('ba3', { rule: 'Ev\u001b[2Jil\u202e\n' })], false)
   journal.undone(ID, 'note', undone)
 }
@@ -74,8 +76,9 @@ describe.each(places)('of %s', (_what, made) => {
     const [head, ...rows] = out.trimEnd().split('\n')
     expect(head).toMatch(/^ID +WHEN +OUTCOME +RULE +TARGET$/)
     expect(rows[0]).toMatch(/^ba3 +2026-11-23 08:00:00 +succeeded +Ev\\u001b\[2Jil\\u202e +-$/)
-    expect(rows[1]).toMatch(/^ab2 .* refused \(observed\) +Shell +-$/)
-    expect(rows[2]).toMatch(new RegExp(`^${ID} .* succeeded \\(undone\\) +Shell +pod/shop/web-1$`))
+    expect(rows[1]).toMatch(/^cc0 .* succeeded \(handed-over\) +Else +-$/)
+    expect(rows[2]).toMatch(/^ab2 .* refused \(observed\) +Shell +-$/)
+    expect(rows[3]).toMatch(new RegExp(`^${ID} .* succeeded \\(undone\\) +Shell +pod/shop/web-1$`))
     const ids = async (...more: string[]): Promise<string[]> => {
       const ran = await yarak(['responses', 'ls', '--config', file, '--json', ...more])
       return (JSON.parse(ran.out) as { report: { id: string } }[]).map((one) => one.report.id)
@@ -98,6 +101,7 @@ describe.each(places)('of %s', (_what, made) => {
     ])
       expect(out).toMatch(line)
     expect(out).toMatch(/^mark +kubernetes:label +succeeded +labelled pod shop\/web-1 \(undone 2026-11-23 09:00:00\)$/m)
+    expect((await yarak(['responses', 'show', 'cc', '--config', file])).out).toMatch(/^handed over to +yarak-1$/m)
     const json = await yarak(['responses', 'show', ID, '--config', file, '--json'])
     expect(JSON.parse(json.out)).toEqual({ report: expect.objectContaining({ id: ID }) as object, undone: [undone] })
     expect(await yarak(['responses', 'show', 'a', '--config', file])).toEqual({

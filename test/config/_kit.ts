@@ -18,6 +18,8 @@ import {
   z,
 } from '../../src/plugin.ts'
 
+import { fakeClaims } from '../fake-claims.ts'
+
 const sender = { send: async () => {} }
 
 export const http = defineInput({
@@ -39,6 +41,7 @@ export const file = defineInput({
     path: z.string().min(1).describe('The file.'),
     fromStart: z.boolean().default(false).describe('Read what is there already.'),
   }),
+  run: () => Promise.resolve(),
 })
 
 export const slack = defineOutput({
@@ -94,6 +97,7 @@ export const cluster = defineResource({
   summary: 'A cluster.',
   config: z.strictObject({ context: z.string().optional().describe('The context.') }),
   open: async () => ({}),
+  agreement: () => ({ claims: fakeClaims(), lead: (_name, signal, work) => work(signal) }),
 })
 
 export const plugins: Plugins = {

@@ -40,7 +40,7 @@ describe('a configuration', () => {
   })
 
   it.each(['version: 2\n', 'mode: observe\n', 'version: "1"\n'])('needs version 1: %j', (text) => {
-    expect(brief(load(text).problems)[0]).toMatch(/version (is required|must be 1)/)
+    expect(brief(load(text).problems)[0]).toMatch(/version (is required|must be 1|2, this program knows 1)/)
   })
 
   it('takes the name of the cluster alone, or with the field that names it', () => {
@@ -65,6 +65,22 @@ describe('a configuration', () => {
     expect(brief(problems)).toEqual([
       '3:19 inputs.http.shared must be a boolean, not a string',
       '4:15 inputs.http/two.clustr is not a known setting; did you mean `cluster`?',
+    ])
+  })
+
+  it('takes where replicas agree on who answers what, and who leads', () => {
+    const { claims, inputs } = optionsOf(`${START}claims: kubernetes\ninputs:\n  file: { path: x, leader: true }\n`)
+    expect(claims?.type).toBe('kubernetes')
+    expect(inputs).toMatchObject([{ input: { id: 'file' }, leader: true }])
+    expect(optionsOf(START).claims).toBeUndefined()
+    expect(brief(load(`${START}claims: kubernets\n`).problems)).toEqual([
+      '2:9 claims must be one of kubernetes; did you mean `kubernetes`?',
+    ])
+    expect(brief(load(`${START}inputs:\n  file: { path: x, leader: true }\n`).problems)).toEqual([
+      '3:28 inputs.file.leader needs `claims`, where it is agreed on who leads',
+    ])
+    expect(brief(load(`${START}claims: kubernetes\ninputs:\n  http: { leader: true }\n`).problems)).toEqual([
+      '4:19 inputs.http.leader is for inputs that read: what is sent here is taken by every replica',
     ])
   })
 
