@@ -5,6 +5,7 @@ import { DatabaseSync } from 'node:sqlite'
 import { plural } from '../cli/terminal.ts'
 import { bytesText } from '../text-width.ts'
 import type { ConfigOptions } from '../config/index.ts'
+import { YarakError } from '../errors.ts'
 import { inspectJournal } from '../journal/inspect.ts'
 import { ownerOf } from '../journal/lock.ts'
 import type { Counts } from '../journal/protocol.ts'
@@ -33,7 +34,11 @@ export const journalFindings = (
       ownerFinding(path, facts, isRunning),
     ]
   } catch (error) {
-    return [fail('file', words(error), `move ${path} aside: a start begins a new one; or run as its owner`)]
+    const isNewer = error instanceof YarakError && error.reason === 'newer'
+    const remedy = isNewer
+      ? 'install the newer Yarak'
+      : `move ${path} aside: a start begins a new one; or run as its owner`
+    return [fail('file', words(error), remedy)]
   }
 }
 

@@ -2,17 +2,19 @@
 import { closeSync, existsSync, openSync, renameSync } from 'node:fs'
 import { DatabaseSync } from 'node:sqlite'
 import { messageOf, YarakError } from '../errors.ts'
+import { backUp, PRIVATE } from './backup.ts'
 import {
   type Answers,
   type Batch,
   type Failure,
+  type Migrated,
   type Opened,
   perform,
   type Space,
   type WorkerSettings,
 } from './protocol.ts'
 import { createRoom } from './room.ts'
-import { checkVersion, prepare } from './schema.ts'
+import { checkVersion, prepare, SCHEMA_VERSION, versionOf } from './schema.ts'
 import { inTransaction, openedOf, sqlStore } from './sql.ts'
 
 export interface JournalFile {
@@ -21,17 +23,20 @@ export interface JournalFile {
   readonly space: Space
   /** Where an unreadable file of that name was moved to. */
   readonly movedAside?: string
+  /** The file was of an older version. */
+  readonly migrated?: Migrated
   /** Commits the writes, then answers the reads. */
   run(batch: Batch): { readonly answers: Answers; readonly space: Space }
   close(): void
 }
 
 /**
- * Opens the file, or makes it. A file that is no journal, or a damaged one, is moved aside.
+ * Opens the file, or makes it. A file that is no journal, or a damaged one, is moved aside; one of an older version is
+ * copied, and then brought up to date.
  * @throws an error that {@link failureOf} explains
  */
 export const openFile = ({ path, maxSize }: WorkerSettings): JournalFile => {
-  const { db, movedAside } = openDatabase(path)
+  const { db, movedAside, migrated } = openDatabase(path)
   const room = createRoom(db, maxSize)
   const space = room.keepHouse(Date.now())
   const store = sqlStore(db)
@@ -39,6 +44,7 @@ export const openFile = ({ path, maxSize }: WorkerSettings): JournalFile => {
     opened: openedOf(db),
     space,
     ...(movedAside !== undefined && { movedAside }),
+    ...(migrated && { migrated }),
     run({ writes, reads }) {
       if (writes.length > 0) inTransaction(db, () => writes.forEach((write) => perform(store, write)))
       const answers = reads.map((read) => perform(store, read))
@@ -48,28 +54,34 @@ export const openFile = ({ path, maxSize }: WorkerSettings): JournalFile => {
   }
 }
 
-const openDatabase = (path: string): { db: DatabaseSync; movedAside?: string } => {
+interface Database {
+  readonly db: DatabaseSync
+  readonly movedAside?: string
+  readonly migrated?: Migrated | undefined
+}
+
+const openDatabase = (path: string): Database => {
   try {
-    return { db: openChecked(path) }
+    return openChecked(path)
   } catch (error) {
     if (!isDamage(error)) throw error
     const movedAside = moveAside(path)
-    return { db: openChecked(path), movedAside }
+    return { ...openChecked(path), movedAside }
   }
 }
 
-/** Alerts hold command lines: nobody else reads them. */
-const PRIVATE = 0o600
-
-const openChecked = (path: string): DatabaseSync => {
+const openChecked = (path: string): Database => {
   if (!existsSync(path)) closeSync(openSync(path, 'a', PRIVATE))
   const db = new DatabaseSync(path)
   try {
-    checkVersion(db)
+    checkVersion(db, path)
     const found = db.prepare('PRAGMA quick_check(1)').get() as { quick_check: string }
     if (found.quick_check !== 'ok') throw Object.assign(new Error(found.quick_check), { errcode: CORRUPT })
+    const from = versionOf(db)
+    const migrated =
+      from > 0 && from < SCHEMA_VERSION ? { from, to: SCHEMA_VERSION, backup: backUp(db, path) } : undefined
     prepare(db)
-    return db
+    return { db, migrated }
   } catch (error) {
     db.close()
     throw error
@@ -96,7 +108,7 @@ const isDamage = (error: unknown): boolean => [CORRUPT, NOTADB].includes(codeOf(
 
 /** What an error of the file means. */
 export const failureOf = (error: unknown): Failure => {
-  const newer = error instanceof YarakError && error.reason === 'newer'
+  const refused = error instanceof YarakError && error.code === 'config'
   const denied = [PERM, READONLY, CANTOPEN].includes(codeOf(error))
-  return { kind: newer ? 'newer' : denied ? 'denied' : 'disk', message: messageOf(error) }
+  return { kind: refused ? 'refused' : denied ? 'denied' : 'disk', message: messageOf(error) }
 }

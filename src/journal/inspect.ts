@@ -48,7 +48,7 @@ const withFile = <T>(path: string, readOnly: boolean, use: (db: DatabaseSync) =>
   try {
     db = new DatabaseSync(path, { readOnly, timeout: 5_000 })
     if (versionOf(db) === 0) throw missing(path)
-    checkVersion(db)
+    checkVersion(db, path)
     return use(db)
   } catch (error) {
     if (error instanceof YarakError) throw error

@@ -97,14 +97,30 @@ export interface Space {
 }
 
 export type Reply =
-  | { readonly type: 'opened'; readonly opened: Opened; readonly space: Space; readonly movedAside?: string }
+  | {
+      readonly type: 'opened'
+      readonly opened: Opened
+      readonly space: Space
+      readonly movedAside?: string
+      readonly migrated?: Migrated
+    }
   | { readonly type: 'done'; readonly answers: Answers; readonly space: Space }
   | { readonly type: 'failed'; readonly failure: Failure }
 
+/** From which version to which a file was brought, and where it lies as it was. */
+export interface Migrated {
+  readonly from: number
+  readonly to: number
+  readonly backup: string
+}
+
 /** Why the file could not be used. */
 export interface Failure {
-  /** `newer`: written by a newer version. `denied`: it may not be written. `disk`: all else. */
-  readonly kind: 'newer' | 'denied' | 'disk'
+  /**
+   * `refused`: of a newer version, or there is no room to bring it up to date. `denied`: it may not be written.
+   * `disk`: all else.
+   */
+  readonly kind: 'refused' | 'denied' | 'disk'
   readonly message: string
 }
 

@@ -1,8 +1,17 @@
 /** The tables of the journal's file, and what happens to a file of another version. */
+import { existsSync } from 'node:fs'
 import type { DatabaseSync } from 'node:sqlite'
 import { YarakError } from '../errors.ts'
 
-export const SCHEMA_VERSION = 2
+/** What brings a file of version 1 to 2, that of version 2 to 3, and so on. Each is forever; a new one goes to the end. */
+const STEPS: readonly string[] = [
+  'ALTER TABLE events ADD COLUMN cluster TEXT; ALTER TABLE events ADD COLUMN shared INTEGER;',
+]
+
+export const SCHEMA_VERSION = STEPS.length + 1
+
+/** The copy of a file as it was before it was brought to a newer version. */
+export const backupOf = (path: string, version: number): string => `${path}.v${version}.bak`
 
 const TABLES = `
 CREATE TABLE events (seq INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE, input TEXT NOT NULL, at INTEGER NOT NULL, body TEXT NOT NULL, authenticated TEXT, traceparent TEXT, cluster TEXT, shared INTEGER);
@@ -25,9 +34,6 @@ export const TRACE = `report ->> '$.traceId'`
  */
 const BY_TRACE = `CREATE INDEX IF NOT EXISTS responses_by_trace ON responses (${TRACE})`
 
-/** From version 1 to 2. */
-const ORIGIN = 'ALTER TABLE events ADD COLUMN cluster TEXT; ALTER TABLE events ADD COLUMN shared INTEGER;'
-
 /** A commit is on the disk when it returns; what is deleted gives its room back in steps. */
 const SETTINGS = `
 PRAGMA journal_mode = WAL;
@@ -44,15 +50,17 @@ export const versionOf = (db: DatabaseSync): number =>
  * Looks at a file, changing nothing.
  * @throws YarakError `config` for a file of a newer version; what SQLite throws for one that is none
  */
-export const checkVersion = (db: DatabaseSync): void => {
+export const checkVersion = (db: DatabaseSync, path: string): void => {
   const version = versionOf(db)
-  if (version > SCHEMA_VERSION) {
-    throw new YarakError(
-      'config',
-      `the journal is of version ${version}, this program knows ${SCHEMA_VERSION}; run the newer Yarak, or move the file away`,
-      { reason: 'newer' },
-    )
-  }
+  if (version <= SCHEMA_VERSION) return
+  const backup = backupOf(path, SCHEMA_VERSION)
+  const older = existsSync(backup) ? `, or put ${backup}, the copy from before, in its place` : ''
+  throw new YarakError(
+    'config',
+    `the journal ${path} is of version ${version}, this program knows ${SCHEMA_VERSION}: ` +
+      `run the newer Yarak, or move the file away${older}`,
+    { reason: 'newer' },
+  )
 }
 
 /** Sets a file up: makes the tables in a new one, and brings those of an older one up to date. */
@@ -60,7 +68,7 @@ export const prepare = (db: DatabaseSync): void => {
   const version = versionOf(db)
   if (version === 0) db.exec('PRAGMA auto_vacuum = INCREMENTAL')
   db.exec(SETTINGS)
-  if (version < SCHEMA_VERSION)
-    db.exec(`BEGIN; ${version === 0 ? TABLES : ORIGIN} PRAGMA user_version = ${SCHEMA_VERSION}; COMMIT`)
+  const steps = version === 0 ? [TABLES] : STEPS.slice(version - 1)
+  if (steps.length > 0) db.exec(`BEGIN; ${steps.join(' ')} PRAGMA user_version = ${SCHEMA_VERSION}; COMMIT`)
   db.exec(BY_TRACE)
 }

@@ -26,7 +26,7 @@ const QUIET = '--disable-warning=ExperimentalWarning'
 /**
  * Starts the thread, which opens the file.
  * @param onDeath told why the thread died, before it is started again
- * @throws YarakError `config` when the file is of a newer version or may not be written; `unavailable` when the disk fails
+ * @throws YarakError `config` when the file is of a newer version, cannot be brought up to date, or may not be written; `unavailable` when the disk fails
  */
 export const startThread = async (settings: WorkerSettings, onDeath: (reason: string) => void): Promise<Thread> => {
   let running = await open(settings)
@@ -106,7 +106,7 @@ const open = async (settings: WorkerSettings): Promise<Running> => {
   }
 }
 
-const CODES = { newer: 'config', denied: 'config', disk: 'unavailable' } as const
+const CODES = { refused: 'config', denied: 'config', disk: 'unavailable' } as const
 
 const failed = ({ kind, message }: Failure, path: string): YarakError =>
-  new YarakError(CODES[kind], kind === 'disk' ? message : `cannot use ${path}: ${message}`, { reason: kind })
+  new YarakError(CODES[kind], kind === 'denied' ? `cannot use ${path}: ${message}` : message, { reason: kind })

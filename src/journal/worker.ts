@@ -16,13 +16,13 @@ const attempt = (file: JournalFile, batch: Batch): Reply => {
 }
 
 const serve = (file: JournalFile): void => {
-  const { opened, space, movedAside } = file
+  const { opened, space, movedAside, migrated } = file
   parentPort?.on('message', (message: Batch | 'close') => {
     if (message !== 'close') return say(attempt(file, message))
     file.close()
     parentPort?.close()
   })
-  say({ type: 'opened', opened, space, ...(movedAside !== undefined && { movedAside }) })
+  say({ type: 'opened', opened, space, ...(movedAside !== undefined && { movedAside }), ...(migrated && { migrated }) })
 }
 
 try {

@@ -84,7 +84,7 @@ describe('journal stats', () => {
     const { code, err } = await yarak(['journal', 'stats', '--config', config()])
     expect([code, err]).toEqual([
       1,
-      expect.stringMatching(/is of version 99, this program knows \d+; run the newer/) as string,
+      expect.stringMatching(/is of version 99, this program knows \d+: run the newer/) as string,
     ])
   })
 

@@ -164,7 +164,9 @@ describe('what an error means', () => {
     [Object.assign(new Error('attempt to write a readonly database'), { errcode: 8 }), 'denied'],
     [Object.assign(new Error('attempt to write a readonly database'), { errcode: 1544 }), 'denied'],
     [Object.assign(new Error('unable to open database file'), { errcode: 14 }), 'denied'],
-    [new YarakError('config', 'newer', { reason: 'newer' }), 'newer'],
+    [new YarakError('config', 'newer', { reason: 'newer' }), 'refused'],
+    [new YarakError('config', 'no room', { reason: 'backup' }), 'refused'],
+    [new YarakError('unavailable', 'it hangs'), 'disk'],
     [new TypeError('wrong'), 'disk'],
     ['anything', 'disk'],
   ])('%s: %s', (error, kind) => {

@@ -216,7 +216,7 @@ describe('the file', () => {
     const before = readFileSync(files.path())
     await expect(files.open()).rejects.toMatchObject({
       code: 'config',
-      message: `cannot use ${files.path()}: the journal is of version 99, this program knows 2; run the newer Yarak, or move the file away`,
+      message: `the journal ${files.path()} is of version 99, this program knows 2: run the newer Yarak, or move the file away`,
     })
     expect(readFileSync(files.path())).toEqual(before)
   })
