@@ -1,4 +1,4 @@
-import { Command } from 'commander'
+import { Command, Option } from 'commander'
 import { stringify } from 'yaml'
 import { mergePermissions, neededBy } from '../permissions.ts'
 import type { Mode } from '../plugin.ts'
@@ -10,6 +10,7 @@ interface Flags extends LoadFlags {
   readonly namespace: string
   readonly name: string
   readonly json?: boolean
+  readonly values?: boolean
 }
 
 export const rbacCommand = (terminal: Terminal): Command => {
@@ -21,7 +22,8 @@ export const rbacCommand = (terminal: Terminal): Command => {
     .addOption(modeOption())
     .option('-n, --namespace <namespace>', 'the namespace that Yarak runs in', 'yarak')
     .option('--name <name>', 'name of its service account, of the roles and their bindings', 'yarak')
-    .option('--json', 'as JSON: a List of the objects')
+    .addOption(new Option('--json', 'as JSON: a List of the objects').conflicts('values'))
+    .option('--values', 'as values of the Helm chart: `rbac.rules`')
     .addHelpText(
       'after',
       `
@@ -29,6 +31,7 @@ Examples:
   yarak rbac --config yarak.yaml | kubectl apply -f -
   yarak rbac --config yarak.yaml --mode observe      what is needed to look on: to read, and nothing else
   yarak rbac --rules rules.yaml --mode enforce --namespace security
+  yarak rbac --config yarak.yaml --values > rights.yaml && helm upgrade yarak charts/yarak --reuse-values -f rights.yaml
 
 What is needed wherever targets are is a ClusterRole; bind it by a RoleBinding in single namespaces to have less. What is
 needed where Yarak runs is a Role there. A right that is wider than what is done with it is in a role of its own, with a
@@ -48,6 +51,7 @@ const rbac = async (flags: Flags, terminal: Terminal): Promise<void> => {
   }
   const options = await loadOrExit(flags, terminal)
   const needed = mergePermissions(neededBy(options).map(({ rule }) => rule))
+  if (flags.values) return terminal.out(`# mode ${options.mode}\n${stringify({ rbac: { rules: needed } })}`)
   const objects = roleObjects(needed, flags)
   if (flags.json) terminal.out(`${JSON.stringify({ apiVersion: 'v1', kind: 'List', items: objects }, null, 2)}\n`)
   else terminal.out(textOf(objects, options.mode))

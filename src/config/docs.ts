@@ -5,6 +5,7 @@ import { settingRows, type SettingRow, settingsSchema } from '../describe.ts'
 import { mergePermissions, permissionsFor } from '../permissions.ts'
 import type { Action, Context, Input, Output, PolicyRule, Resource, Spec } from '../plugin.ts'
 import { stringify } from 'yaml'
+import { chartFiles } from './chart.ts'
 import { RULES, type RulesPart, rulesParts } from './docs-rules.ts'
 import type { Plugins } from './plugins.ts'
 import { configSchema } from './schema.ts'
@@ -22,6 +23,7 @@ export const generatedFiles = (plugins: Plugins): Record<string, string> => ({
   'outputs/README.md': docsPage('Outputs', OUTPUTS, [...plugins.outputs.map(outputSection), deliverySection()]),
   'src/actions/README.md': docsPage('Actions', ACTIONS, plugins.actions.map(actionSection)),
   'src/contexts/README.md': docsPage('Contexts', CONTEXTS, plugins.contexts.map(contextSection)),
+  ...chartFiles(plugins),
 })
 
 const CONFIGURATION =
@@ -100,9 +102,15 @@ export const actionSection = (action: Action): Section =>
   sectionOf(
     action,
     natureOf(action),
-    action.example === undefined ? '' : yamlBlock({ steps: [{ action: action.type, with: action.example }] }),
+    action.example === undefined ? '' : yamlBlock({ steps: [exampleStep(action)] }),
     permissions(permissionsFor(action, action.example)),
   )
+
+/** A step that always makes files names where they are kept. */
+const exampleStep = ({ type, example, saves }: Action) => ({
+  ...{ action: type, with: example },
+  ...(saves === 'always' && { store: 'file' }),
+})
 
 /** What it does to the world, and what becomes of what it makes. */
 const natureOf = ({ changes, dryRun, undo, saves, concurrency, config }: Action): string =>
@@ -152,13 +160,23 @@ const deliverySection = (): Section => ({
   text: rowsTable(settingRows(settingsSchema(deliverySettings))),
 })
 
-const rulesSection = ({ title, summary, notes = [], source, example }: RulesPart): Section => {
-  const rows = settingRows(settingsSchema(source)).filter(({ name }) => !ENTRIES.test(name))
-  return { title, summary, text: [summary, ...notes, yamlBlock(example), rowsTable(rows)].join('\n\n') }
+const rulesSection = ({ title, summary, notes = [], source, tables = [], example }: RulesPart): Section => {
+  const rows = source ? settingRows(settingsSchema(source)).filter(({ name }) => !ENTRIES.test(name)) : []
+  const words = tables.map(({ head, rows: of }) =>
+    table(
+      [head, 'what it does'],
+      Object.entries(of).map(([word, does]) => [`\`${word}\``, cell(does)]),
+    ),
+  )
+  return {
+    title,
+    summary,
+    text: [summary, ...notes, yamlBlock(example), ...words, ...(rows.length > 0 ? [rowsTable(rows)] : [])].join('\n\n'),
+  }
 }
 
 /** What entries of lists of steps hold: they have sections of their own. */
-const ENTRIES = /^(?:steps|onFailure|finally)\[\]/
+const ENTRIES = /^(?:steps|onFailure|finally|parallel)\[\]/
 
 const settingsTable = ({ config }: Spec): string => {
   const rows = settingRows(settingsSchema(config))

@@ -18,6 +18,8 @@ const NAMES = [
   'outputs/README.md',
   'src/actions/README.md',
   'src/contexts/README.md',
+  'charts/yarak/files/rights.json',
+  'charts/yarak/values.schema.json',
 ]
 
 describe('generated files', () => {

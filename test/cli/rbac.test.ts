@@ -93,6 +93,16 @@ describe('rbac', () => {
     expect(JSON.parse(out)).toMatchObject({ apiVersion: 'v1', kind: 'List', items: [{ kind: 'ClusterRole' }, {}] })
   })
 
+  it('as values is what the Helm chart takes as `rbac.rules`', async () => {
+    files.write('rules.yaml', RULES)
+    const { out, code } = await yarak(['rbac', '--config', config(), '--values'])
+    expect(code).toBe(0)
+    expect(out).toMatch(/^# mode enforce\nrbac:\n  rules:\n/)
+    const [values] = parseAllDocuments(out).map((one) => one.toJSON() as { rbac: { rules: RoleObject['rules'] } })
+    expect(rights({ rules: values?.rbac.rules } as RoleObject)).toContain('pods: delete,get,list')
+    expect((await yarak(['rbac', '--config', config(), '--values', '--json'])).code).toBe(2)
+  })
+
   it('takes rules files alone, which then act when it is said', async () => {
     const rules = files.write('rules.yaml', RULES)
     expect(objectsIn((await yarak(['rbac', '--rules', rules])).out).flatMap(rights)).toContain('pods: get,list')
