@@ -8,24 +8,30 @@ import { systemFiles } from '../config/files.ts'
 import { type ConfigProblem, createProblems, type Problems, printProblems } from '../config/problems.ts'
 import { readDocument } from '../config/read.ts'
 import { isTalonConfig, loadTalonConfig } from '../config/talon/index.ts'
+import { importTalonValues } from '../config/talon/values.ts'
 import { messageOf } from '../errors.ts'
 import { isPlaybook, readPlaybook } from '../rules/talon-playbook.ts'
 import { readTalon, ruleTitle, type TalonFile } from '../rules/talon-read.ts'
 import { type NativeRule, type Translated, translateTalon } from '../rules/talon.ts'
+import { printValues } from './import-values.ts'
+import { repeatable } from './options.ts'
 import { Exit, plural, type Terminal } from './terminal.ts'
 import { jsonText, printable } from './text.ts'
 
 interface Flags {
   readonly json?: boolean
   readonly env?: boolean
+  readonly values?: string
+  readonly rules?: readonly string[]
 }
 
-export const importTalon = (terminal: Terminal): Command =>
-  new Command('talon')
+export const importTalon = (terminal: Terminal): Command => {
+  const command = new Command('talon')
     .description('Print rules files and the configuration of Falco Talon as those of Yarak that do the same.')
-    .argument('<files...>', 'rules files, in the order in which Talon is given them, and its configuration')
+    .argument('[files...]', 'rules files, in the order in which Talon is given them, and its configuration')
     .option('--env', "with the environment variables of Talon's configuration, as references to them")
     .option('--json', 'as JSON: {config, rules, problems}')
+    .option('--values <file>', "the values of its Helm chart instead, as values of Yarak's")
     .addHelpText(
       'after',
       `
@@ -34,12 +40,32 @@ Examples:
   yarak import talon config.yaml > yarak.yaml
   yarak import talon config.yaml rules.yaml | yarak check -
   yarak import talon --json rules.yaml
+  yarak import talon --values values.yaml > yarak-values.yaml
+  yarak import talon --values values.yaml --rules rules.yaml > yarak-values.yaml
 
 Talon's rules files also load as they are; name them under \`rules:\`, as its configuration does. Rules files that are
 given with a configuration stand in it, in place of those that it names. What differs from Talon is told as a comment at
 the top, or above its rule. Exits with 1 when something could not be translated.`,
     )
-    .action((names: readonly string[], flags: Flags) => print(names, flags, terminal))
+    .action((names: readonly string[], flags: Flags) => printAny(names, flags, terminal))
+  return repeatable(command, '--rules <file>', 'a rules file beside the values (repeatable)')
+}
+
+const printAny = (names: readonly string[], flags: Flags, terminal: Terminal): void => {
+  const { values, rules = [], env, json } = flags
+  const wrong =
+    values === undefined
+      ? rules.length > 0
+        ? '--rules goes with --values; name the files'
+        : names.length === 0 && 'name a file, or give --values'
+      : (names.length > 0 || env || json) && '--values goes without files, --env and --json'
+  if (wrong) {
+    terminal.err(`yarak: ${wrong}\n(yarak import talon --help shows how)\n`)
+    throw new Exit(2)
+  }
+  if (values === undefined) return print(names, flags, terminal)
+  printValues(values, importTalonValues({ file: values, files: systemFiles(), plugins: builtin, rules }), terminal)
+}
 
 const print = (names: readonly string[], { json = false, env = false }: Flags, terminal: Terminal): void => {
   const imported = importFiles(names, env ? terminal.env : {})

@@ -75,7 +75,11 @@ const open = ({ file, text }: FalcosidekickOptions, files: Files, problems: Prob
 const isMap = (value: unknown): boolean => typeof value === 'object' && value !== null && !Array.isArray(value)
 
 /** The document of a file of ours that says the same, with the places of the original. */
-const translate = (document: Document, { env, plugins }: FalcosidekickOptions, problems: Problems): Document => {
+export const translate = (
+  document: Document,
+  { env, plugins }: Pick<FalcosidekickOptions, 'env' | 'plugins'>,
+  problems: Problems,
+): Document => {
   const source = createSource(document, env, problems)
   const native = createNative(document)
   native.set(['version'], 1)
