@@ -42,11 +42,8 @@ export interface DaemonOptions {
   started(): void
 }
 
-/** How long the journal gets to write what is left, in milliseconds. */
+/** How long the journal gets to write what is left, and then the exporters, in milliseconds. */
 const FLUSH = 5_000
-
-/** How long running responses get to finish after Ctrl-C, in milliseconds. */
-const DEADLINE = 15_000
 
 /** Opens everything, listens, and leaves the start of the gateway to the caller. */
 export const openDaemon = async ({
@@ -96,9 +93,10 @@ export const openDaemon = async ({
     gateway,
     log,
     async close() {
+      const { stopTimeout } = options
       if (terminal.signal.aborted)
-        log.info('stopping', { unsettled: gateway.health().unsettled, deadline_ms: DEADLINE })
-      await Promise.all([listeners.close(), gateway.stop({ deadline: DEADLINE })])
+        log.info('stopping', { unsettled: gateway.health().unsettled, deadline_ms: stopTimeout })
+      await Promise.all([listeners.close(), gateway.stop({ deadline: stopTimeout })])
       // a disk that hangs must not hold up the end
       await Promise.race([Promise.all([journal.close(), audit?.close()]), sleep(FLUSH, undefined, { ref: false })])
       await telemetry.stop(FLUSH)

@@ -26,7 +26,7 @@ export interface Reloading {
 const LOOK = 1_000
 
 /** What only the start can change. */
-const AT_START = ['plugins', 'listen', 'dataDir', 'journal', 'admin', 'log'] as const
+const AT_START = ['plugins', 'listen', 'stopTimeout', 'dataDir', 'journal', 'admin', 'log'] as const
 
 /** Watches until the signal fires. A file that is being written is left until it has not changed for one look. */
 export const watchConfig = async (reloading: Reloading): Promise<void> => {

@@ -105,11 +105,12 @@ describe('yarak run, when a file of its configuration changes', () => {
     const gateway = await running(path)
     gateway.hangUp()
     await expect.poll(() => gateway.logged('the configuration was read again'), within).toHaveLength(1)
-    files.write('yarak.yaml', config([], { mode: 'enforce', inputs: { http: { path: '/in' } }, listen: '127.0.0.1:1' }))
+    const atStart = { listen: '127.0.0.1:1', stopTimeout: '1m' }
+    files.write('yarak.yaml', config([], { mode: 'enforce', inputs: { http: { path: '/in' } }, ...atStart }))
     gateway.hangUp()
     await expect.poll(gateway.reloads, within).toMatchObject([{ changes: ['mode changed'] }])
     expect(gateway.logged('these changes take effect')).toMatchObject([
-      { level: 'warn', changes: ['input http changed', 'listen changed'] },
+      { level: 'warn', changes: ['input http changed', 'listen changed', 'stopTimeout changed'] },
     ])
     await gateway.stop()
   })
