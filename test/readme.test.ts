@@ -1,14 +1,13 @@
-/** What the documents show is executed. */
+/** What the first documents show is executed; the blocks of all of them are tested by test/docs. */
 import { execFile } from 'node:child_process'
 import { access, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
-import { dirname, join, resolve } from 'node:path'
+import { join, resolve } from 'node:path'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { loadConfig } from '../src/config/index.ts'
 import { builtin } from '../src/builtin.ts'
 import { outputCases } from '../src/testing.ts'
 import { VERSION } from '../src/version.ts'
-import { yarak } from './cli/_kit.ts'
 
 const root = resolve(import.meta.dirname, '..')
 const read = (name: string): Promise<string> => readFile(join(root, name), 'utf8')
@@ -51,14 +50,6 @@ describe('README', () => {
       rule: 'Shell',
       response: { rule: 'Page', outcome: 'succeeded', steps: [{ action: 'acme:page', summary: 'paged shop' }] },
     })
-  })
-
-  it('its rule is a rule', async () => {
-    const [, rules = ''] = await blocks('README.md', 'yaml')
-    const outputs =
-      '{ slack/secops: { webhookUrl: "https://hooks.example/x" }, aws.s3/evidence: { bucket: evidence, region: eu-central-1 } }'
-    const text = `version: 1\ninputs: { http: }\noutputs: ${outputs}\nrules:\n${rules.replaceAll(/^/gm, '  ')}`
-    expect(loadConfig({ file: 'README.md', text, env: {}, plugins: builtin }).problems).toEqual([])
   })
 
   it('names every plugin', async () => {
@@ -105,22 +96,7 @@ describe('CONTRIBUTING', () => {
   })
 })
 
-describe('every document', () => {
-  const DOCUMENTS = ['README.md', 'CONTRIBUTING.md', 'SECURITY.md', 'CHANGELOG.md', 'src/actions/WRITING.md']
-  const PAGES = [...DOCUMENTS, 'src/actions/retina/README.md']
-
-  it.each(PAGES)('%s leads to files that are there', async (page) => {
-    for (const [, to = ''] of (await read(page)).matchAll(/\]\((?!https?:|#)([^)\s#]+)/g)) {
-      await expect(access(join(root, dirname(page), to)), to).resolves.toBeUndefined()
-    }
-  })
-
-  it.each(PAGES)('%s names only commands that there are', async (page) => {
-    const { out } = await yarak(['--help'])
-    const commands = Array.from(out.matchAll(/^ {2}([a-z]+) /gm), ([, name]) => name)
-    for (const [, name] of (await read(page)).matchAll(/(?:^|`)yarak ([a-z]+)/gm)) expect(commands).toContain(name)
-  })
-
+describe('the documents', () => {
   it.each(['README.md', 'CONTRIBUTING.md'])('%s leads to how to write an action', async (page) => {
     expect(await read(page)).toContain('(src/actions/WRITING.md)')
   })

@@ -1,9 +1,16 @@
 /** The page on rules files: what their items may hold, from the declarations. */
 import type { z } from 'zod'
-import { actionFile, groupFile, listFile, macroFile, ruleFile, stepFile, waitFile } from '../rules/file.ts'
+import { actionFile, groupFile, listFile, macroFile, ruleChange, ruleFile, stepFile, waitFile } from '../rules/file.ts'
+import { CONDITION, conditionTables, TEMPLATE, templateTables } from './docs-language.ts'
 
 const log = { action: 'log', with: { message: '{{ rule }}' } }
 const mark = { action: 'kubernetes:label', id: 'mark', with: { labels: { suspicious: 'true' } } }
+
+/** The words of a language, and what each does. */
+export interface WordTable {
+  readonly head: string
+  readonly rows: Readonly<Record<string, string>>
+}
 
 /** One kind of item, or of entry of a list of steps. */
 export interface RulesPart {
@@ -11,7 +18,10 @@ export interface RulesPart {
   readonly summary: string
   /** Further paragraphs. */
   readonly notes?: readonly string[]
-  readonly source: z.ZodType
+  /** What it may hold; a language has none. */
+  readonly source?: z.ZodType
+  /** Tables of its words: what stands above a table, then its rows. */
+  readonly tables?: readonly WordTable[]
   readonly example: unknown
 }
 
@@ -52,6 +62,31 @@ export const rulesParts = (): RulesPart[] => [
     example: [{ wait: '30s', if: 'steps.mark.outcome = succeeded' }],
   },
   {
+    title: 'Condition',
+    summary: "Falco's condition language, in `condition`, in `if` of a step, and in filters of outputs.",
+    notes: CONDITION,
+    tables: conditionTables,
+    example: [
+      { list: 'safe_networks', items: ['10.0.0.0/8', '192.168.0.0/16'] },
+      { macro: 'in_shop', condition: 'k8s.ns.name in (shop, checkout)' },
+      {
+        rule: 'Tool that calls out',
+        condition:
+          'in_shop and priority >= notice and tolower(proc.name) in (nc, ncat)\n' +
+          'and (proc.cmdline contains anyof (-e, --exec) or proc.name != val(proc.pname))\n' +
+          'and fd.sip exists and not fd.sip in (safe_networks)\n',
+        steps: [mark],
+      },
+    ],
+  },
+  {
+    title: 'Template',
+    summary: 'Liquid, in the settings of steps and in the messages of outputs.',
+    notes: TEMPLATE,
+    tables: templateTables,
+    example: [log],
+  },
+  {
     title: 'Composed action',
     summary: 'An action made of steps.',
     notes: COMPOSED,
@@ -81,6 +116,17 @@ export const rulesParts = (): RulesPart[] => [
     source: macroFile,
     example: [{ macro: 'shell', condition: 'proc.name in (shells)' }],
   },
+  {
+    title: 'Change',
+    summary: 'An item that changes one of its name that stands before, there or in an earlier file, as in Falco.',
+    notes: CHANGE,
+    source: ruleChange.pick({ override: true, tags: true, priority: true, append: true }),
+    example: [
+      { rule: 'Shell in the shop', condition: 'k8s.ns.name in (shop, checkout)', steps: [mark] },
+      { rule: 'Shell in the shop', condition: 'and proc.tty != 0', override: { condition: 'append' } },
+      { rule: 'Shell in the shop', mode: 'observe', override: { mode: 'replace' } },
+    ],
+  },
 ]
 
 export const RULES =
@@ -104,6 +150,11 @@ const STEP = [
   'An outcome is `succeeded`, `failed`, `timed_out`, `refused` (by a guard, or by the action), `skipped`, `gone`, ' +
     '`unknown` (it may have happened, and is not done again) or `interrupted`. In observe mode it is that of a ' +
     'simulation.',
+]
+
+const CHANGE = [
+  '`override` names each other key of the item, and says whether it is to `append` or to `replace`. What is left out stays ' +
+    'as it was. Of an item without `override` that has the name of an earlier one, all stands in its place.',
 ]
 
 const COMPOSED = [
