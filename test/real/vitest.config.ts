@@ -1,11 +1,11 @@
 import { defineConfig } from 'vitest/config'
 
-/** One file at a time: every part is a server or several, and each test measures waits of its own. */
+/** Two files at a time: most of a test is waiting for a server, and every part has ports and folders of its own. */
 export default defineConfig({
   test: {
     include: ['test/real/**/*.test.ts'],
     testTimeout: 120_000,
     hookTimeout: 300_000,
-    fileParallelism: false,
+    maxWorkers: 2,
   },
 })
