@@ -107,7 +107,17 @@ type Replace = (text: string) => string
 const textRedactor = ({ patterns, presets, replacement }: RedactSettings): Replace => {
   const ofPresets = presets.flatMap((name) => PRESETS[name].map((one) => presetReplacer(one, replacement)))
   const all = [...ofPresets, ...patterns.map((one) => replacer(one, () => replacement))]
-  return (text) => all.reduce((rest, replace) => replace(rest), text)
+  const once: Replace = (text) => all.reduce((rest, replace) => replace(rest), text)
+  return (text) => settled(text, once)
+}
+
+/** Times that a text is read, at most: what stands where a secret was can make another of what is beside it. */
+const PASSES = 5
+
+const settled = (text: string, replace: Replace): string => {
+  let [before, after] = [text, replace(text)]
+  for (let pass = 1; after !== before && pass < PASSES; pass++) [before, after] = [after, replace(after)]
+  return after
 }
 
 const presetReplacer = ({ hint, patterns }: Preset, replacement: string): Replace => {
