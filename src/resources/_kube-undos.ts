@@ -115,7 +115,7 @@ const leader =
     }
     const once = async (): Promise<void> => {
       try {
-        if (await hold()) await within((PATIENCE - 1) * interval, signal, work)
+        if ((await hold()) && !signal.aborted) await within((PATIENCE - 1) * interval, signal, work)
         if (trouble !== undefined) log.info('changes are looked for again that are to be undone')
         trouble = undefined
       } catch (error) {
